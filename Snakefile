@@ -1,0 +1,58 @@
+# SGN: raw files -> student graphs -> states -> frozen hyper-parameters -> predictions -> records -> tables, figures.
+#
+#   snakemake --cores all                                  the default tier
+#   snakemake --cores all --configfile config/smoke.yaml   another tier
+#
+# One rule is one arrow of the way of the data and calls one verb: `sgn <verb> --flag path ...`.
+
+from pathlib import Path
+
+from benchmarks.config import check
+from benchmarks.workflow import hold_lock
+
+if not workflow.configfiles:
+
+    configfile: "config/default.yaml"
+
+
+check(config)
+
+
+include: "rules/common.smk"
+
+
+rule all:
+    """Every table and figure of the tier."""
+    default_target: True
+    input:
+        expand(
+            "results/{tier}/tables/{name}.{suffix}",
+            tier=TIER,
+            name=config["tables"],
+            suffix=["csv", "md", "tex"],
+        ),
+        expand(
+            "results/{tier}/figures/{name}.{suffix}",
+            tier=TIER,
+            name=config["figures"],
+            suffix=["svg", "pdf", "png"],
+        ),
+
+
+include: "rules/data.smk"
+include: "rules/text.smk"
+include: "rules/runs.smk"
+include: "rules/scores.smk"
+include: "rules/families.smk"
+include: "rules/paper.smk"
+
+
+onstart:
+    hold_lock(Path(f"results/{TIER}"))
+
+
+onsuccess:
+    shell("sgn summary --workflow {COMMAND:q} --records-of {ALL_RECORDS} {FAMILY_RECORDS} || true")
+    print(
+        f"Tables are in results/{TIER}/tables/, figures in results/{TIER}/figures/."
+    )

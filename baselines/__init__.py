@@ -1,0 +1,1 @@
+"""What BERT+GCN is compared with: one file a model, each importing `sgn` only."""

@@ -1,0 +1,1 @@
+"""The instrument: verbs that turn files into files, and the parts that they share."""

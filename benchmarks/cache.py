@@ -1,0 +1,53 @@
+"""The cache: what must survive a broken-off job, keyed by everything it depends on, written whole or not at all."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+
+def fingerprint(*parts: Any) -> str:
+    """SHA-256 over JSON values and arrays, order and types included."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).view(np.uint8).data if part.size else b"")
+        else:
+            digest.update(json.dumps(part, sort_keys=True, separators=(",", ":")).encode())
+        digest.update(b"\x00")
+    return digest.hexdigest()
+
+
+def folder(root: Path, kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    """The folder `root/kind/key`; where it is missing, `make` fills a temporary one, which is then moved into place.
+
+    Two jobs that want the same entry wait for each other: one makes it, the other takes it.
+    """
+    entry = root / kind / key[:32]
+    if not entry.is_dir():
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(entry.with_suffix(".lock")):  # held by the process: a killed job leaves none behind
+            if not entry.is_dir():
+                for remnant in entry.parent.glob(f"{entry.name}.part-*"):
+                    shutil.rmtree(remnant)
+                part = Path(tempfile.mkdtemp(prefix=f"{entry.name}.part-", dir=entry.parent))
+                make(part)
+                part.replace(entry)
+    return entry
+
+
+def arrays(root: Path, kind: str, key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays under a key, made by `make` where they are missing."""
+
+    def save(part: Path) -> None:
+        np.savez(part / "arrays.npz", **make())  # type: ignore[arg-type]
+
+    with np.load(folder(root, kind, key, save) / "arrays.npz", allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}

@@ -1,0 +1,107 @@
+"""`sgn`: one verb a module of `benchmarks/`, loaded when it is called.
+
+A verb's flags are the parameters of its `run`: a path, a number, a word, a list of these, or JSON for a mapping.
+"""
+
+import argparse
+import functools
+import importlib
+import inspect
+import json
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb's line of help; whether a light parent supervises it; whether it is kept from labels and raw files."""
+
+    help: str
+    supervised: bool = False
+    guarded: bool = False
+
+
+VERBS = {
+    "prepare": Verb("raw files to a label-free graph, splits, and sealed test labels", supervised=True),
+    "encode": Verb("texts to tokens and frozen states of a recipe", supervised=True, guarded=True),
+    "tune-recipe": Verb("search a recipe's hyper-parameters on one split", supervised=True, guarded=True),
+    "finetune": Verb("fine-tune a recipe on one split, once a seed", supervised=True, guarded=True),
+    "tune": Verb("search a model's hyper-parameters on each split", supervised=True, guarded=True),
+    "train": Verb("train a model with frozen hyper-parameters and predict", supervised=True, guarded=True),
+    "each": Verb("another verb for each cell of a family of datasets", supervised=True),
+    "oracle": Verb("the Bayes-optimal predictions of a synthetic network", supervised=True, guarded=True),
+    "score": Verb("predictions and sealed labels to tidy records; alone in reading these labels"),
+    "table": Verb("records to a table (CSV, Markdown, LaTeX)"),
+    "figure": Verb("records to a figure (SVG, PDF, PNG)"),
+    "check-published": Verb("our baselines beside published numbers, by the papers' protocols"),
+    "keep": Verb("results of a tier to a reference that can be committed"),
+    "summary": Verb("which cells are empty, why, and how to retry them; exit status 1 if any failed"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the `sgn` command."""
+    parser = argparse.ArgumentParser(
+        prog="sgn",
+        description="Benchmark suite for student graph networks. `sgn VERB --help` lists a verb's flags.",
+        epilog="verbs:\n" + "\n".join(f"  {name:<12} {verb.help}" for name, verb in VERBS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--minutes", type=float, default=60, help="time limit of a supervised verb (default 60)")
+    parser.add_argument(
+        "--memory-mb", type=float, default=16000, help="memory limit of a supervised verb (default 16000)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads for arithmetic (default 1); results depend on it"
+    )
+    parser.add_argument("verb", choices=VERBS, metavar="verb", help="what to do; see below")
+    parser.add_argument("flags", nargs=argparse.REMAINDER, help="the verb's flags")
+    args = parser.parse_args(argv)
+    verb = VERBS[args.verb]
+    if verb.supervised and not {"-h", "--help"} & set(args.flags):
+        from benchmarks.supervise import Limits, supervise
+
+        return supervise(args.verb, args.flags, Limits(args.minutes * 60, args.memory_mb / 1000, args.threads))
+    return call(args.verb, args.flags) or 0
+
+
+def call(verb: str, flags: Sequence[str]) -> int | None:
+    """Run a verb in this very process."""
+    if VERBS[verb].guarded:
+        _seal()
+    run = importlib.import_module(f"benchmarks.{verb.replace('-', '_')}").run
+    return run(**vars(_parser(verb, run).parse_args(flags)))
+
+
+@functools.cache  # once a process: there is no way back
+def _seal() -> None:
+    from benchmarks.seal import refuse
+
+    refuse([Path("data"), Path(os.environ.get("SGN_MIRROR", "../shared/data"))])
+
+
+def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"sgn {verb}", description=inspect.getdoc(run))
+    for name, parameter in inspect.signature(run, eval_str=True).parameters.items():
+        kind = parameter.annotation
+        options: dict[str, Any] = {"required": parameter.default is inspect.Parameter.empty}
+        if not options["required"]:
+            options["default"] = parameter.default
+        if isinstance(kind, types.UnionType):  # X | None
+            kind = next(t for t in typing.get_args(kind) if t is not types.NoneType)
+        if typing.get_origin(kind) is list:
+            # a command is the last flag, and all that follows is its own
+            options["nargs"], kind = argparse.REMAINDER if name == "command" else "*", typing.get_args(kind)[0]
+        options["type"] = json.loads if typing.get_origin(kind) is dict else kind
+        parser.add_argument(f"--{name.replace('_', '-')}", **options)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

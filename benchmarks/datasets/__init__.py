@@ -1,0 +1,1 @@
+"""One file a dataset: `make(raw, splits, **options) -> Dataset`."""

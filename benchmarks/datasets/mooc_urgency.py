@@ -1,0 +1,146 @@
+"""MOOC urgency: which forum posts should staff answer soon? A control in which words matter and edges should not.
+
+Nodes are 3503 posts from nine massive open online courses of the University of Pennsylvania on Coursera, with the
+words that learners wrote (names, places and links redacted); coders rated how urgently each should be answered. Who
+wrote a post and in which thread was not published, so there is no interaction to draw: edges are constructed, from
+each post to those next to it in time. A model that gains from them gains from something other than a network.
+
+V. Svabensky et al., "Towards Generalizable Detection of Urgency of Discussion Forum Posts", EDM 2023,
+https://doi.org/10.5281/zenodo.8115790.
+Floor 2.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import torch
+
+from benchmarks.dataset import Dataset, Split, named
+from sgn.graph import StudentGraph
+from sgn.task import Task
+
+FOLDER = "mooc_urgency"
+FILES = {"posts.csv.zst": "eb1dbc961fbaa6f54a31d84971feedbc5c91b8a5c60948c037716b7190d3edcf"}
+SOURCE = (
+    "https://github.com/pcla-code/forum-posts-urgency at commit ebf3695f01d2dec197253eb89499f4835bb7d0fa: "
+    "All_Courses_REDACTED_CODED.csv, joined with data-per-course/ on (id, post_time) for the columns course and run"
+)
+
+COURSES = SPLITS = ("acc", "calc", "design", "gam", "global", "modern", "mythology", "probability", "vaccines")
+URGENT = 4  # of 7, and above
+NEAREST = 3  # posts before, and as many after
+COLUMNS = {
+    "id": r"\d+",
+    "post_time": r"\d+",
+    "post_text": r"(?s).*\S.*",  # not empty
+    "urgency_1_7": "[1-7]",
+    "course": "|".join(COURSES),
+    "run": "[12]",
+}
+
+
+def make(raw: Path, splits: Sequence[str]) -> Dataset:
+    """All posts, those beside them in time, and which are urgent (4 or more of 7).
+
+    A split is named by the course that it tests and hides from training; a fifth of the other courses' posts
+    validates. Edges stay inside one run of a course, so none joins a hidden post with a training post. There
+    is no cut-off: a post is rated by itself, and its neighbors may be later. Raises ValueError for a file of another
+    layout.
+    """
+    posts = _posts(raw / "posts.csv.zst")
+    texts = posts["post_text"].str.split().str.join(" ")
+    x = _features(posts, texts)
+    edges = _edges(posts)
+    courses = posts["course"].to_numpy()
+    return Dataset(
+        graph=StudentGraph(
+            x=torch.from_numpy(x.to_numpy(np.float32)),
+            features=tuple(x.columns),
+            texts=tuple(texts),
+            edges=torch.from_numpy(edges),
+            weights=torch.ones(edges.shape[1]),
+            directed=False,
+        ),
+        labels=(posts["urgency_1_7"].astype(int) >= URGENT).to_numpy(np.int64),
+        task=Task("binary", ("not urgent", "urgent")),
+        target="urgent post",
+        text="genuine",
+        replication="groups",
+        splits=named(splits, {course: _leave_out(courses == course) for course in COURSES}),
+        remarks=(
+            "Edges are constructed: a post and the three before and after it in the same run of a course. Nobody "
+            "interacted along them, and they should not help.",
+            "The posts are a sample of each run's forum, so the next one in time need not be the next one written.",
+            "A neighbor may be later than the post: this is not a prediction at the hour of posting.",
+            "Redactions stay in the text as the authors left them; they may mark replies, and are not counted as a "
+            "feature.",
+            "Not checkable: whether a learner wrote several of the posts, in one course or in two, for authors are not "
+            "published. The id numbers the posts of a run in order of time, it does not name a learner.",
+        ),
+    )
+
+
+def _features(posts: pd.DataFrame, texts: pd.Series) -> pd.DataFrame:
+    """What anybody counts in a post, and how far into the run it was written, as log(1 + value)."""
+    start = posts.groupby(["course", "run"])["post_time"].transform("min")
+    counts = {
+        "words": texts.str.count(r"\S+"),
+        "question marks": texts.str.count(r"\?"),
+        "exclamation marks": texts.str.count("!"),
+        "days since the run's first post": (posts["post_time"] - start) / 86_400,
+    }
+    return pd.DataFrame(counts).apply(np.log1p)
+
+
+def _edges(posts: pd.DataFrame) -> np.ndarray:
+    """Both directions [2, E] between each post and the nearest before and after it in its run; `posts` are in order."""
+    run = posts["course"] + posts["run"]
+    forward = [
+        np.stack([earlier, earlier + step])
+        for step in range(1, NEAREST + 1)
+        for earlier in [np.flatnonzero(run == run.shift(-step))]
+    ]
+    pairs = np.concatenate(forward, axis=1)
+    return np.concatenate([pairs, pairs[::-1]], axis=1)
+
+
+def _leave_out(tested: np.ndarray) -> Split:
+    """Test the posts where `tested` [N], and hide them from training."""
+    others = np.random.RandomState(0).permutation(np.flatnonzero(~tested))
+    fifth = len(others) // 5
+    test = np.flatnonzero(tested)
+    return Split(train=np.sort(others[fifth:]), validation=np.sort(others[:fifth]), test=test, hidden=test)
+
+
+def _posts(file: Path) -> pd.DataFrame:
+    """Posts by course, run and time."""
+
+    def wrong(what: str) -> ValueError:
+        return ValueError(f"{file}: {what}. Get the file again: {SOURCE}")
+
+    try:
+        with pyarrow.input_stream(file, compression="zstd") as content:
+            posts = pd.read_csv(content, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:  # bytes that are not UTF-8, too many cells; a broken compressed stream
+        raise wrong(f"not a whole CSV file in UTF-8, compressed by zstd ({error})") from error
+    for column, pattern in COLUMNS.items():
+        if column not in posts.columns:
+            raise wrong(f"no column {column!r}, only {', '.join(posts.columns)}")
+        bad = ~posts[column].str.fullmatch(pattern)
+        if bad.any():
+            row = int(bad.argmax())
+            raise wrong(f"row {row + 1} below the header: {column} is {posts[column][row]!r}, not {pattern}")
+    repeated = posts.duplicated(["course", "run", "id"])
+    if repeated.any():
+        row = int(repeated.argmax())
+        raise wrong(
+            f"row {row + 1} below the header: post {posts['id'][row]} of that course and run stands there again"
+        )
+    absent = sorted(set(COURSES) - set(posts["course"]))
+    if absent:
+        raise wrong(f"no post of the course {absent[0]!r}")
+    posts[["id", "post_time"]] = posts[["id", "post_time"]].astype(np.int64)
+    return posts.sort_values(["course", "run", "post_time", "id"], ignore_index=True)

@@ -1,0 +1,77 @@
+"""Verb `encode`: a dataset's texts to tokens and to the frozen states of a recipe, once a dataset."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+
+from benchmarks import cache as caching
+from benchmarks import weights
+from benchmarks.cache import fingerprint
+from benchmarks.outcome import NotApplicableError
+from benchmarks.progress import Progress
+from benchmarks.source import code_hash
+from benchmarks.storage import load_graph, read_json, write_json
+from benchmarks.views import arithmetic, torch_device
+from benchmarks.weights import Pretrained
+from sgn.encoder import Reading, cut, distinct, layers_trained, read_below, read_states, tokenize
+
+
+def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Path) -> None:
+    """Write tokens, and a frozen recipe's states; the frozen layers' activations go to the cache for `finetune`."""
+    graph = load_graph(data)
+    if not any(graph.texts):
+        raise NotApplicableError("the dataset has no text")
+    texts, index = distinct(graph.texts)
+    pretrained = weights.load(recipe["weights"], recipe.get("sha256"))
+    tokens = tokenize(pretrained.tokenizer, texts, recipe["tokens"])
+    np.savez(output / "tokens.npz", flat=tokens.flat.numpy(), bounds=tokens.bounds.numpy(), index=index.numpy())
+    write_json(output / "weights.json", {"name": recipe["weights"], "sha256": pretrained.sha256})
+
+    where = torch_device(device)
+    below = activations(pretrained, tokens, recipe, cache, where)
+    if recipe["finetune"] == "frozen":
+        states = read_states(cut(pretrained.model, 0)[1].to(where), below, where)
+        np.savez(output / "states.npz", states=states.numpy(), index=index.numpy())
+    lengths = tokens.lengths().double()
+    print(f"{len(index)} texts, {len(texts)} distinct, {lengths.mean():.1f} tokens on average")
+
+
+def activations(
+    pretrained: Pretrained, tokens: Reading, recipe: dict[str, Any], cache: Path, device: torch.device
+) -> Reading:
+    """Activations of the layers that a recipe leaves frozen, memory-mapped from the cache."""
+    trained = layers_trained(recipe["finetune"], pretrained.model)
+
+    def make(part: Path) -> None:
+        lower, _ = cut(pretrained.model, trained)
+        size = pretrained.model.config.hidden_size
+        out = open_memmap(part / "activations.npy", mode="w+", dtype=np.float32, shape=(len(tokens.flat), size))
+        progress = Progress(len(tokens), "text")
+        read_below(lower.to(device), tokens, torch.from_numpy(out), progress.advance, device)
+        out.flush()
+
+    entry = caching.folder(cache, "activations", _key(pretrained, tokens, recipe, device), make)
+    # copy-on-write, so that torch may have the memory; nobody writes to it
+    flat = np.load(entry / "activations.npy", mmap_mode="c", allow_pickle=False)
+    return Reading(torch.from_numpy(flat), tokens.bounds)
+
+
+def _key(pretrained: Pretrained, tokens: Reading, recipe: dict[str, Any], device: torch.device) -> str:
+    trained = layers_trained(recipe["finetune"], pretrained.model)
+    parts = (tokens.flat.numpy(), tokens.bounds.numpy(), arithmetic(device))
+    return fingerprint(code_hash("benchmarks.encode"), pretrained.sha256, pretrained.architecture, trained, *parts)
+
+
+def load_tokens(encoded: Path) -> tuple[Reading, torch.Tensor]:
+    """Tokens of the distinct texts, and each student's place [N] among them."""
+    with np.load(encoded / "tokens.npz", allow_pickle=False) as file:
+        reading = Reading(torch.from_numpy(file["flat"]), torch.from_numpy(file["bounds"]))
+        return reading, torch.from_numpy(file["index"])
+
+
+def weights_hash(encoded: Path) -> str:
+    """SHA-256 of the weights that read these texts."""
+    return read_json(encoded / "weights.json")["sha256"]

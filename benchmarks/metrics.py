@@ -1,0 +1,89 @@
+"""Scores on test students: pure functions over arrays, by scikit-learn's definitions."""
+
+import numpy as np
+import pandas as pd
+from sklearn import metrics as sk
+
+SCORES = ("accuracy", "macro_f1", "roc_auc", "pr_auc")
+
+
+def decisions(probabilities: np.ndarray) -> np.ndarray:
+    """Classes [n] of probabilities [n, K]; when binary (K = 1), positive from one half on."""
+    if probabilities.shape[1] == 1:
+        return (probabilities[:, 0] >= 0.5).astype(np.int64)
+    return probabilities.argmax(1)
+
+
+def questions(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The binary tasks of a multilabel one: labels [n'] and probabilities [n', 1] of those with a known answer."""
+    return [(y[y >= 0], p[y >= 0, None]) for y, p in zip(labels.T, probabilities.T, strict=True)]
+
+
+def scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    """Accuracy, macro-F1, ROC-AUC and PR-AUC (average precision) of labels [n] and probabilities [n, K].
+
+    For several classes the areas are one-vs-rest, averaged over the classes that occur among the labels; macro-F1
+    is over these classes too. When multilabel (labels [n, K], -1 unknown) each score is the mean over the questions.
+    """
+    if labels.ndim == 2:
+        each = [scores(y, p) for y, p in questions(labels, probabilities)]
+        return {name: float(np.mean([one[name] for one in each])) for name in SCORES}
+    chosen = decisions(probabilities)
+    present = np.unique(labels)
+    one_hot, columns = _one_vs_rest(labels, probabilities)
+    return {
+        "accuracy": float((chosen == labels).mean()),
+        "macro_f1": float(sk.f1_score(labels, chosen, labels=present, average="macro", zero_division=0)),
+        "roc_auc": float(np.mean([sk.roc_auc_score(y, p) for y, p in zip(one_hot, columns, strict=True)])),
+        "pr_auc": float(np.mean([sk.average_precision_score(y, p) for y, p in zip(one_hot, columns, strict=True)])),
+    }
+
+
+def prevalence(labels: np.ndarray, num_outputs: int) -> float:
+    """PR-AUC of a model that knows nothing: the positive share, or its mean over the classes that occur."""
+    if labels.ndim == 2:
+        return float(np.mean([(y[y >= 0] == 1).mean() for y in labels.T]))
+    if num_outputs == 1:
+        return float((labels == 1).mean())
+    return 1 / len(np.unique(labels))
+
+
+def per_class(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:
+    """Precision, recall, F1 and support of each class, and their micro, macro and weighted means.
+
+    The means are over the classes that occur among the labels or the decisions.
+    """
+    if labels.ndim == 2:
+        return _per_question(labels, probabilities, classes)
+    chosen = decisions(probabilities)
+    codes = np.arange(len(classes))
+    rows = [(name, *values) for name, *values in zip(classes, *_prf(labels, chosen, codes, None), strict=True)]
+    occurring = np.union1d(labels, chosen)
+    for average in ("micro", "macro", "weighted"):
+        rows.append((average, *_prf(labels, chosen, occurring, average)[:3], len(labels)))
+    frame = pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
+    return frame.astype({"support": "int64"})
+
+
+def _per_question(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:
+    """The same of a multilabel task: of each question the positive answers, whose number is the support."""
+    chosen = np.where(labels >= 0, probabilities >= 0.5, -1)
+    yes = sk.precision_recall_fscore_support(labels == 1, chosen == 1, average=None, zero_division=0)
+    rows = [(name, *values) for name, *values in zip(classes, *yes, strict=True)]
+    for average in ("micro", "macro", "weighted"):
+        mean = sk.precision_recall_fscore_support(labels == 1, chosen == 1, average=average, zero_division=0)
+        rows.append((average, *mean[:3], (labels == 1).sum()))
+    frame = pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
+    return frame.astype({"support": "int64"})
+
+
+def _prf(labels: np.ndarray, chosen: np.ndarray, codes: np.ndarray, average: str | None) -> tuple:
+    return sk.precision_recall_fscore_support(labels, chosen, labels=codes, average=average, zero_division=0)
+
+
+def _one_vs_rest(labels: np.ndarray, probabilities: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """For each class that occurs (and not alone): who is in it, and her probability of being in it."""
+    if probabilities.shape[1] == 1:
+        return [labels == 1], [probabilities[:, 0]]
+    present = [c for c in np.unique(labels) if not (labels == c).all()]
+    return [labels == c for c in present], [probabilities[:, c] for c in present]

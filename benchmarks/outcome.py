@@ -1,0 +1,38 @@
+"""How a step ended (ok, failed, not available, not applicable) and why: the `outcome.json` of every artifact folder."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+OK, FAILED, NOT_AVAILABLE, NOT_APPLICABLE = "ok", "failed", "not available", "not applicable"
+
+
+class NotAvailableError(Exception):
+    """Something from outside is missing (raw data, weights): the step cannot run here, and nobody erred."""
+
+
+class NotApplicableError(Exception):
+    """The step makes no sense on this dataset (a Transformer where there is no text), here or anywhere."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Status, the reason in words, and the artifact where it began: what to make anew after mending the cause."""
+
+    status: str
+    reason: str = ""
+    origin: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Write `folder/outcome.json`."""
+        (folder / "outcome.json").write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def read(folder: Path) -> Outcome:
+    """Read `folder/outcome.json`."""
+    return Outcome(**json.loads((folder / "outcome.json").read_text(encoding="utf-8")))
+
+
+def is_artifact(path: Path) -> bool:
+    """Whether a path is an artifact folder, whatever its outcome."""
+    return (path / "outcome.json").is_file()

@@ -1,0 +1,21 @@
+"""Verb `prepare`: raw files to a label-free graph with its splits, and apart, sealed, the labels of test students."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks import raw
+from benchmarks.leaks import suspicions
+from benchmarks.modules import load
+from benchmarks.storage import save_dataset
+
+
+def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, output: Path, sealed_output: Path) -> None:
+    """Build the dataset that module `make` describes, with `options`, from the raw files under `mirror` or data/."""
+    module = load(make)
+    folder = raw.folder_for(module, options, mirror)
+    dataset = module.make(folder, splits=splits, **options)
+    found = suspicions(dataset)
+    for line in found:
+        print(line)
+    save_dataset(replace(dataset, remarks=(*dataset.remarks, *found)), output, sealed_output)

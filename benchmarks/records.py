@@ -1,0 +1,95 @@
+"""The tidy records of several datasets, as tables and figures receive them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.outcome import NOT_APPLICABLE, OK
+from benchmarks.variants import BASE
+
+METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
+
+
+@dataclass(frozen=True)
+class Empty:
+    """Cells that are empty for one cause: its status and reason, and the artifact where it began.
+
+    A cell is (dataset, model), or (dataset, model, variant) where an ablation failed alone.
+    """
+
+    status: str
+    reason: str
+    origin: str
+    workflow: str  # the command that ran all this
+    cells: list[tuple[str, ...]]
+
+    @property
+    def retry(self) -> str:
+        """The command that makes the artifact (results/<tier>/...) and what follows from it anew; "" if none can."""
+        if self.status == NOT_APPLICABLE:
+            return ""
+        return f"{self.workflow} -R {self.origin}"
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records in the order of the config: datasets and models come first where they stand first there."""
+
+    runs: pd.DataFrame
+    classes: pd.DataFrame
+    trials: pd.DataFrame
+    outcomes: pd.DataFrame
+    cards: dict[str, dict[str, Any]]  # by dataset; none for one that is not available
+    datasets: list[str]
+    models: list[str]
+    workflow: str  # the command that ran all this
+    descriptions: pd.DataFrame  # a row a dataset: size, contacts, texts, labels
+    networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by dataset: nodes and links of a sample
+    families: dict[str, pd.DataFrame]  # runs by family, with a column for each option that its cells differ in
+
+    def metric(self, dataset: str) -> str:
+        """The headline score: accuracy where there are several classes, else ROC-AUC."""
+        return "accuracy" if self.cards[dataset]["kind"] == "multiclass" else "roc_auc"
+
+    def empty(self) -> list["Empty"]:
+        """The empty cells, those of one cause together."""
+        missing = self.outcomes[self.outcomes["status"] != OK]
+        causes: dict[tuple[str, str, str], list[tuple[str, ...]]] = {}
+        for row in missing.to_dict("records"):
+            cause = (row["status"], row["reason"], row["origin"])
+            cell = (row["dataset"], row["model"]) + ((row["variant"],) if row["variant"] != BASE else ())
+            causes.setdefault(cause, []).append(cell)
+        return [Empty(*cause, self.workflow, cells) for cause, cells in causes.items()]
+
+
+def load(folders: list[Path], models: list[str], workflow: str, families: list[Path] = []) -> Records:  # noqa: B006
+    """Read the records folders of several datasets."""
+
+    def frame(name: str) -> pd.DataFrame:
+        parts = [pd.read_parquet(folder / f"{name}.parquet") for folder in folders]
+        filled = [part for part in parts if len(part)]
+        return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=parts[0].columns)
+
+    outcomes = frame("outcomes")
+    cards = {
+        f.name: json.loads((f / "card.json").read_text(encoding="utf-8")) for f in folders if (f / "card.json").exists()
+    }
+    described = [folder for folder in folders if (folder / "description.parquet").exists()]
+    descriptions = [pd.read_parquet(folder / "description.parquet") for folder in described]
+    tables = {name: frame(name) for name in ("runs", "classes", "trials")}
+    return Records(
+        **tables,
+        outcomes=outcomes,
+        cards=cards,
+        datasets=[folder.name for folder in folders],
+        models=models,
+        workflow=workflow,
+        descriptions=pd.concat(descriptions, ignore_index=True) if descriptions else pd.DataFrame(),
+        networks={
+            f.name: (pd.read_parquet(f / "nodes.parquet"), pd.read_parquet(f / "links.parquet")) for f in described
+        },
+        families={folder.name: pd.read_parquet(folder / "runs.parquet") for folder in families},
+    )

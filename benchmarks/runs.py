@@ -1,0 +1,19 @@
+"""How any model file is fitted: its own `fit`, or its `build` with the shared training loop."""
+
+import functools
+from collections.abc import Callable
+from types import ModuleType
+
+from sgn.fit import Predictor, fit
+
+
+def fit_of(module: ModuleType) -> Callable[..., Predictor]:
+    """`fit(config, view, seed, report) -> predictor` of a model module.
+
+    Raises TypeError for a module that has neither `fit` nor `build`.
+    """
+    if hasattr(module, "fit"):
+        return module.fit
+    if hasattr(module, "build"):
+        return functools.partial(fit, module.build)
+    raise TypeError(f"{module.__name__} has neither fit(config, view, seed, report) nor build(config, view)")

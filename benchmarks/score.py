@@ -1,0 +1,124 @@
+"""Verb `score`: predictions and sealed labels to a dataset's tidy records. The only verb that reads sealed labels.
+
+A records folder holds `card.json` (what the dataset is) and these tables as Parquet:
+`runs` (a row a model, variant, split and seed: scores), `classes` (a row a run and class), `trials` (a row a trial,
+of rows and of recipes), `outcomes` (a row a model, and one a failed variant: ok or why not), `description` (one row:
+size, contacts, texts), and a sample of the network to draw (`nodes`, `links`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import outcome
+from benchmarks.describe import description, picture
+from benchmarks.grid import cells
+from benchmarks.metrics import SCORES, per_class, prevalence, scores
+from benchmarks.outcome import FAILED, OK
+from benchmarks.storage import load_graph, load_split, load_task, load_test, read_json, write_json
+from benchmarks.variants import BASE
+
+RUN = ["dataset", "model", "variant", "split", "seed"]
+COLUMNS = {
+    "runs": [*RUN, "students", "prevalence", *SCORES],
+    "classes": [*RUN, "class", "precision", "recall", "f1", "support"],
+    "trials": ["dataset", "kind", "name", "split", "trial", "state", "value", "params", "error"],
+    "outcomes": ["dataset", "model", "variant", "status", "reason", "origin"],
+}
+
+
+def run(
+    dataset: str,
+    data: Path,
+    sealed: Path,
+    predictions: list[Path],
+    output: Path,
+    tuning: list[Path] = [],  # noqa: B006  read only
+    searches: list[Path] = [],  # noqa: B006  read only
+    grid: dict[str, list[Any]] = {},  # noqa: B006  read only
+) -> None:
+    """Score every model's `predictions` folder; the folder's name is the model's.
+
+    Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs` and `classes`.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    ended = {folder.name: outcome.read(folder) for folder in predictions}
+    runs: list[dict[str, Any]] = []
+    classes: list[pd.DataFrame] = []
+    if outcome.read(data).status == OK:
+        found = cells(grid) if grid else {".": {}}
+        write_json(output / "card.json", read_json(data / next(iter(found)) / "card.json"))
+        if not grid:
+            _describe(dataset, data, sealed, output)
+        for folder in predictions:
+            if ended[folder.name].status != OK:
+                continue
+            for cell, options in found.items():
+                of = {"dataset": dataset, "model": folder.name, **options}
+                for scored, report in _scored(data / cell, sealed / cell, folder / cell):
+                    runs.append(of | scored)
+                    classes.append(report.assign(**of))
+    else:
+        ended = {name: outcome.read(data) for name in ended}
+    trials = [t for folder in tuning for t in _trials(folder, "model", dataset)]
+    trials += [t for folder in searches for t in _trials(folder, "recipe", dataset)]
+    outcomes = [{"dataset": dataset, "model": name, "variant": BASE, **vars(o)} for name, o in ended.items()]
+    for folder in predictions:
+        lost = read_json(folder / "failed.json") if (folder / "failed.json").exists() else {}
+        of = {"dataset": dataset, "model": folder.name, "status": FAILED, "origin": str(folder)}
+        outcomes += [of | {"variant": variant, "reason": reason} for variant, reason in lost.items()]
+    frames = {
+        "runs": pd.DataFrame(runs, columns=[*grid, *COLUMNS["runs"]]),
+        "classes": pd.concat([pd.DataFrame(columns=[*grid, *COLUMNS["classes"]]), *classes]),
+        "trials": pd.DataFrame(trials, columns=COLUMNS["trials"]),
+        "outcomes": pd.DataFrame(outcomes, columns=COLUMNS["outcomes"]),
+    }
+    for name, frame in frames.items():
+        frame.to_parquet(output / f"{name}.parquet", index=False)
+
+
+def _describe(dataset: str, data: Path, sealed: Path, output: Path) -> None:
+    """What the dataset is like, with the labels that its splits know together."""
+    graph, names = load_graph(data), read_json(data / "card.json")["splits"]
+    known = [load_split(data, name, len(graph)) for name in names]
+    labels = known[0].labels.numpy().copy()
+    for split in known:
+        for side in (split.train, split.validation):
+            labels[side] = split.labels[side]
+        ids, hidden = load_test(sealed, split.name)
+        labels[ids] = hidden
+    row = description(graph, labels, known[0].train.numpy(), known[0].test.numpy())
+    pd.DataFrame([{"dataset": dataset, **row}]).to_parquet(output / "description.parquet", index=False)
+    nodes, links = picture(graph, labels)
+    nodes.to_parquet(output / "nodes.parquet", index=False)
+    links.to_parquet(output / "links.parquet", index=False)
+
+
+def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Scores and per-class report of each variant, split and seed of a model."""
+    task = load_task(data)
+    with np.load(predictions / "predictions.npz", allow_pickle=False) as file:
+        for key in file.files:
+            variant, split, seed, side = key.split("/")
+            if side != "test":
+                continue
+            of = {"variant": variant, "split": split, "seed": int(seed)}
+            labels, probabilities = load_test(sealed, split)[1], file[key]
+            extent = {"students": len(labels), "prevalence": prevalence(labels, task.num_outputs)}
+            report = per_class(labels, probabilities, list(task.classes)).assign(**of)
+            yield of | extent | scores(labels, probabilities), report
+
+
+def _trials(folder: Path, kind: str, dataset: str) -> list[dict[str, Any]]:
+    """Trials of a model (`tuning/<dataset>/<model>`) or of a recipe (`states/<dataset>/<recipe>/<split>/selection`)."""
+    if outcome.read(folder).status != OK:
+        return []
+    of = {"dataset": dataset, "kind": kind}
+    if kind == "recipe":
+        of |= {"name": folder.parent.parent.name, "split": folder.parent.name}
+    else:
+        of |= {"name": folder.name}
+    return [of | row for row in read_json(folder / "trials.json")]

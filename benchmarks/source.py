@@ -1,0 +1,123 @@
+"""Reading our own Python without running it: where a module lies, what its code hashes to, what it accepts.
+
+The workflow is planned with these, so planning imports no torch, and a broken model file breaks its own jobs only.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def module_file(name: str, root: Path = ROOT) -> Path:
+    """The file of an import path ("baselines.mlp") or of a path to a Python file ("examples/my_model.py").
+
+    Raises FileNotFoundError that lists what stands beside the missing file.
+    """
+    path = Path(name) if name.endswith(".py") else Path(*name.split(".")).with_suffix(".py")
+    for candidate in (root / path, root / path.with_suffix("") / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    folder = (root / path).parent
+    beside = sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    hint = f"; in {path.parent}/ there are {', '.join(beside)}" if beside else ""
+    raise FileNotFoundError(f"no module {name!r} (looked for {path}){hint}")
+
+
+def code_hash(*names: str, root: Path = ROOT) -> str:
+    """Hash of the syntax trees of these modules and of all that they import from below `root` or from beside them.
+
+    Comments, docstrings and formatting do not count.
+    """
+    pending, found = [module_file(name, root) for name in names], dict[Path, str]()
+    while pending:
+        file = pending.pop()
+        if file not in found:
+            found[file], imports = _parsed(file)
+            pending += [f for name in imports for f in _files(name, root, file.parent)]
+    return hashlib.sha256("\n".join(found[file] for file in sorted(found)).encode()).hexdigest()[:16]
+
+
+def literal(name: str, variable: str, root: Path = ROOT) -> object:
+    """Value of a module-level variable that is written as a literal; None where there is none."""
+    for node in _tree(module_file(name, root)).body:
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == variable for t in node.targets):
+            return ast.literal_eval(node.value)
+    return None
+
+
+def keywords(name: str, function: str, root: Path = ROOT) -> dict[str, bool]:
+    """Parameters of a module-level function, and whether each has a default."""
+    for node in _tree(module_file(name, root)).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            plain, only = node.args.args, node.args.kwonlyargs
+            optional = [False] * (len(plain) - len(node.args.defaults)) + [True] * len(node.args.defaults)
+            return dict(zip([a.arg for a in plain], optional, strict=True)) | {
+                a.arg: default is not None for a, default in zip(only, node.args.kw_defaults, strict=True)
+            }
+    raise ValueError(f"{module_file(name, root)}: there is no function {function}()")
+
+
+def fields(name: str, dataclass: str, root: Path = ROOT) -> list[str]:
+    """Field names of a module-level dataclass."""
+    for node in _tree(module_file(name, root)).body:
+        if isinstance(node, ast.ClassDef) and node.name == dataclass:
+            return [n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    raise ValueError(f"{module_file(name, root)}: there is no class {dataclass}")
+
+
+def types(name: str, owner: str, root: Path = ROOT) -> dict[str, str]:
+    """Annotations, as written, of a module-level function's parameters or a dataclass's fields."""
+    for node in _tree(module_file(name, root)).body:
+        if isinstance(node, ast.FunctionDef) and node.name == owner:
+            given = [(a.arg, a.annotation) for a in (*node.args.args, *node.args.kwonlyargs)]
+            return {argument: ast.unparse(annotation) for argument, annotation in given if annotation}
+        if isinstance(node, ast.ClassDef) and node.name == owner:
+            fields = [n for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+            return {n.target.id: ast.unparse(n.annotation) for n in fields}  # type: ignore[union-attr]
+    return {}
+
+
+def functions(name: str, root: Path = ROOT) -> list[str]:
+    """Names of a module's public functions."""
+    body = _tree(module_file(name, root)).body
+    return [n.name for n in body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+
+
+@cache
+def _parsed(file: Path) -> tuple[str, frozenset[str]]:
+    """Dump of a file's tree without docstrings, and the modules that it may import; "." stands for its own folder."""
+    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    imports: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imports |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            imports |= {base} | {f"{base}.{alias.name}" if node.module else base + alias.name for alias in node.names}
+        for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
+            if isinstance(body, list):  # strings that stand alone are docstrings, of modules and of variables alike
+                body[:] = [n for n in body if not (isinstance(n, ast.Expr) and _is_text(n.value))]
+    return ast.dump(tree), frozenset(imports)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _files(name: str, root: Path, beside: Path) -> list[Path]:
+    """The file that an import means; none for a library, or for `from sgn.graph import StudentGraph` below a module."""
+    relative = name.startswith(".")
+    for place in (beside,) if relative else (root, beside):
+        path = place / Path(*name.strip(".").split("."))
+        for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+            if candidate.is_file():
+                return [candidate]
+    return []

@@ -1,0 +1,47 @@
+"""How models look in tables and figures: one name, color and marker each, throughout.
+
+Colors are from the Okabe-Ito palette, which color-blind readers can tell apart; the paper's four models have one,
+the others are grey.
+"""
+
+from matplotlib import rcParams
+
+LABELS = {
+    "majority": "Majority",
+    "mlp": "MLP",
+    "gcn": "GCN",
+    "transformer": "Transformer",
+    "bert-gcn": "BERT+GCN",
+    "oracle-text": "Oracle: text",
+    "oracle-graph": "Oracle: graph",
+    "oracle": "Oracle: text + graph",
+}
+COLORS = {"mlp": "#E69F00", "gcn": "#009E73", "transformer": "#0072B2", "bert-gcn": "#D55E00"}
+MARKERS = {"mlp": "s", "gcn": "^", "transformer": "D", "bert-gcn": "o"}
+GREY = "#888888"
+
+
+def label(model: str) -> str:
+    """A model's name for readers; a new model's is its name in the config."""
+    return LABELS.get(model, model)
+
+
+def apply() -> None:
+    """Fonts and lines of every figure, and nothing that changes from run to run."""
+    rcParams.update(
+        {
+            "font.size": 8,
+            "axes.titlesize": 8,
+            "axes.labelsize": 8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.grid.axis": "y",
+            "grid.color": "#DDDDDD",
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "svg.hashsalt": "sgn",
+            "pdf.fonttype": 42,
+            "savefig.dpi": 200,
+        }
+    )

@@ -1,0 +1,140 @@
+"""Verb `table`: records to a table in CSV (numbers as they are), Markdown and LaTeX (rounded).
+
+What `make(records)` returns: rows labeled by the index; a pair of columns (name, "mean") and (name, "sd") is shown
+as one, mean ± sd; `attrs["caption"]` and `attrs["notes"]` stand around it.
+"""
+
+import itertools
+import math
+import string
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks import records
+from benchmarks.modules import load
+from benchmarks.records import Records
+from benchmarks.style import label
+
+DASH = "\N{EN DASH}"
+PAGE_ROWS = 45
+WIDE = 4
+"""Columns from which on a table is scaled to the width of the text."""
+
+LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%$#_{}"}
+    | {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", DASH: "--"}
+)
+
+
+def run(
+    name: str,
+    records_of: list[Path],
+    models: list[str],
+    workflow: str,
+    output: Path,
+    families_of: list[Path] = [],  # noqa: B006  read only
+) -> None:
+    """Write `output`.csv, .md and .tex of the table module `name`."""
+    found = records.load(records_of, models, workflow, families_of)
+    frame = load(name).make(found)
+    shown = rounded(frame)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    csv = frame.set_axis([" ".join(filter(None, c)) if isinstance(c, tuple) else c for c in frame.columns], axis=1)
+    csv.to_csv(output.with_suffix(".csv"))
+    output.with_suffix(".md").write_text(markdown(shown), encoding="utf-8")
+    output.with_suffix(".tex").write_text(latex(shown, output.name), encoding="utf-8")
+
+
+def footnotes(found: Records) -> tuple[dict[tuple[str, ...], str], list[str]]:
+    """A mark for each empty cell, and a note for each reason: what happened, how to retry.
+
+    A cell is (dataset, model), or (dataset, model, variant) where an ablation failed alone.
+    """
+    marks: dict[tuple[str, ...], str] = {}
+    notes: list[str] = []
+    letters = ("".join(p) for n in (1, 2) for p in itertools.product(string.ascii_lowercase, repeat=n))
+    for letter, empty in zip(letters, found.empty(), strict=False):  # 26 + 26² letters
+        marks |= dict.fromkeys(empty.cells, f"[{letter}]")
+        retry = f" Retry: {empty.retry}" if empty.retry else ""
+        notes.append(f"[{letter}] {empty.status}: {empty.reason.rstrip('.')}.{retry}")
+    return marks, notes
+
+
+def row_label(found: Records, dataset: str, model: str, marks: dict[tuple[str, ...], str]) -> tuple[str, str]:
+    """Labels of a row: the dataset with the kind of its text, the model with the mark of its footnote."""
+    text = {"none": "no text", "titles": "titles as text"}
+    kind = found.cards[dataset]["text"] if dataset in found.cards else ""
+    first = f"{dataset} ({text.get(kind, f'{kind} text')})" if kind else dataset
+    return first, " ".join(filter(None, (label(model), marks.get((dataset, model), ""))))
+
+
+def rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table as text: three decimals, mean ± sd in one column, a dash where there is nothing."""
+    shown = pd.DataFrame(index=frame.index)
+    for column in frame.columns:
+        name, part = column if isinstance(column, tuple) else (column, "")
+        if part == "sd":
+            continue
+        if part == "mean":
+            pairs = zip(frame[name, "mean"], frame[name, "sd"], strict=True)
+            shown[name] = [_number(m) if math.isnan(s) else f"{m:.3f} ± {s:.3f}" for m, s in pairs]
+        else:
+            shown[name] = [_number(v) for v in frame[column]]
+    shown.attrs = frame.attrs
+    return shown
+
+
+def markdown(shown: pd.DataFrame) -> str:
+    """A Markdown table with caption and notes."""
+    flat = shown.reset_index()
+    flat.iloc[:, 0] = flat.iloc[:, 0].where(~flat.iloc[:, 0].duplicated(), "")
+    parts = [shown.attrs["caption"], flat.to_markdown(index=False, disable_numparse=True), *shown.attrs["notes"]]
+    return "\n\n".join(parts) + "\n"
+
+
+def latex(shown: pd.DataFrame, name: str) -> str:
+    """A LaTeX table that compiles in any document with booktabs."""
+    body = shown.map(_escaped).rename(index=_escaped, columns=_escaped)
+    body.index.names = [_escaped(n or "") for n in body.index.names]
+    styler = body.style.hide(axis="columns", names=True) if body.columns.name else body.style
+    levels = body.index.nlevels
+    columns = "l" * levels + "r" * body.shape[1]
+    caption, label_of = _escaped(shown.attrs["caption"]), f"tab:{name}"
+    notes = "".join(f"\n\\par\\raggedright\\footnotesize {_escaped(n)}" for n in shown.attrs["notes"])
+    if len(body) > PAGE_ROWS:  # more than a page holds
+        environment = styler.to_latex(
+            hrules=True, multirow_align="naive", column_format=columns, environment="longtable", caption=caption,
+            label=label_of,
+        )  # fmt: skip
+        return f"% needs \\usepackage{{booktabs,longtable,multirow}}\n{{\\scriptsize\n{environment}{notes}\n}}\n"
+    tabular = styler.to_latex(hrules=True, multirow_align="naive", column_format=columns)
+    if levels > 1:  # a little air between datasets
+        tabular = _spaced(tabular)
+    if body.shape[1] > WIDE:
+        tabular = f"\\resizebox{{\\textwidth}}{{!}}{{%\n{tabular.rstrip()}%\n}}\n"
+    return (
+        "% needs \\usepackage{booktabs,graphicx}\n"
+        f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{{label_of}}}\n"
+        f"\\footnotesize\n\\setlength{{\\tabcolsep}}{{4pt}}\n{tabular}{notes}\n\\end{{table}}\n"
+    )
+
+
+def _spaced(tabular: str) -> str:
+    lines = tabular.splitlines()
+    body = lines.index("\\midrule") + 1
+    out = lines[: body + 1]
+    for line in lines[body + 1 :]:
+        starts = not line.startswith((" &", "&", "\\"))
+        out += ["\\addlinespace", line] if starts else [line]
+    return "\n".join(out) + "\n"
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return DASH if math.isnan(value) else f"{value:.3f}"
+    return str(value)
+
+
+def _escaped(value: object) -> str:
+    return str(value).translate(LATEX)

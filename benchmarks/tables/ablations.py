@@ -1,0 +1,47 @@
+"""Ablations: what each change does to a model with its tuned hyper-parameters, paired on splits and seeds."""
+
+import pandas as pd
+
+from benchmarks.records import METRICS, Records
+from benchmarks.table import footnotes, row_label
+from benchmarks.variants import BASE
+
+
+def make(records: Records) -> pd.DataFrame:
+    """A row a dataset, model and variant: the headline score and its difference from the unchanged model."""
+    marks, notes = footnotes(records)
+    rows, labels = [], []
+    for dataset in records.cards:
+        metric = records.metric(dataset)
+        for model in records.models:
+            runs = _of(records.runs, dataset, model)
+            table = runs.pivot_table(index=["split", "seed"], columns="variant", values=metric)
+            lost = [v for v in _of(records.outcomes, dataset, model)["variant"] if v != BASE]
+            for variant in [*(v for v in runs["variant"].unique() if v != BASE), *lost]:
+                score = table[variant] if variant in table else pd.Series(dtype=float)
+                difference = score - table[BASE] if variant in table else score
+                mark = marks.get((dataset, model, variant), "")
+                labels.append((*row_label(records, dataset, model, {}), f"{variant} {mark}".strip()))
+                rows.append(
+                    {
+                        ("Score", ""): METRICS[metric],
+                        ("With it", "mean"): score.mean(),
+                        ("With it", "sd"): score.std(),
+                        ("Difference", "mean"): difference.mean(),
+                        ("Difference", "sd"): difference.std(),
+                        ("Runs", ""): len(difference),
+                    }
+                )
+    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
+    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model", "Change"]) if labels else None
+    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame.attrs = {
+        "caption": "What a change does to a model at its tuned hyper-parameters: score with the change, and difference "
+        "from the unchanged model on the same splits and seeds (mean ± standard deviation).",
+        "notes": [note for note in notes if any(note.split()[0] in label[2] for label in labels)],
+    }
+    return frame
+
+
+def _of(frame: pd.DataFrame, dataset: str, model: str) -> pd.DataFrame:
+    return frame[(frame["dataset"] == dataset) & (frame["model"] == model)]

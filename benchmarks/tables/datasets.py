@@ -1,0 +1,46 @@
+"""Datasets: who and what is predicted, how many, how they are connected, what they write."""
+
+import pandas as pd
+
+from benchmarks.records import Records
+
+TEXTS = {"genuine": "genuine", "titles": "titles", "drawn": "drawn", "template": "template", "none": "no text"}
+
+
+def make(records: Records) -> pd.DataFrame:
+    """A row a dataset that is available."""
+    rows, names = [], []
+    for row in records.descriptions.to_dict("records"):
+        card = records.cards[row["dataset"]]
+        names.append(row["dataset"])
+        rows.append(
+            {
+                "Predicted": card["target"],
+                "Classes": len(card["classes"]),
+                "Students": row["students"],
+                "Labeled": row["labeled"],
+                "Majority": row["majority"],
+                "Edges": row["edges"],
+                "Directed": "yes" if row["directed"] else "no",
+                "Degree": row["degree"],
+                "Isolated": row["isolated"],
+                "Components": row["components"],
+                "Homophily": row["homophily"],
+                "Adjusted": row["adjusted"],
+                "Features": row["features"],
+                "Text": TEXTS[card["text"]],
+                "Words": int(row["words"]),
+                "Repeated": row["repeated"],
+                "Splits": f"{len(card['splits'])} {card['replication']}",
+            }
+        )
+    frame = pd.DataFrame(rows, index=pd.Index(names, name="Dataset"))
+    frame.attrs = {
+        "caption": "The datasets as this tier builds them. Majority: share of the largest class. Degree: contacts a "
+        "student. Homophily: share of the edges between labeled students that join equal labels; adjusted: the same "
+        "compared with chance, 0 where labels and edges have nothing to do with one another. Words: median of those "
+        "who wrote. Repeated: share of test texts that nearly equal a training student's. Splits: those that are run, "
+        "and what they are.",
+        "notes": [],
+    }
+    return frame

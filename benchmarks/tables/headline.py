@@ -1,0 +1,31 @@
+"""Headline: one score a dataset, a column a model, for readers who want one table."""
+
+import pandas as pd
+
+from benchmarks.records import METRICS, Records
+from benchmarks.style import label
+from benchmarks.table import row_label
+from benchmarks.variants import BASE
+
+
+def make(records: Records) -> pd.DataFrame:
+    """A row a dataset that is available; controls and models in the order of the config, without the oracles."""
+    base = records.runs[records.runs["variant"] == BASE]
+    models = [m for m in records.models if not m.startswith("oracle")]
+    rows, labels = [], []
+    for dataset in [d for d in records.datasets if d in records.cards]:
+        metric = records.metric(dataset)
+        row: dict[tuple[str, str], float | str] = {("Score", ""): METRICS[metric]}
+        for model in models:
+            scores = base.loc[(base["dataset"] == dataset) & (base["model"] == model), metric]
+            row |= {(label(model), "mean"): scores.mean(), (label(model), "sd"): scores.std()}
+        rows.append(row)
+        labels.append(row_label(records, dataset, "", {})[0])
+    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
+    frame = pd.DataFrame(rows, index=pd.Index(labels, name="Dataset"), columns=columns)
+    frame.attrs = {
+        "caption": "Headline score on test students, mean ± standard deviation over splits and seeds: ROC-AUC where "
+        "two classes are told apart, accuracy where there are more. A dash: the model does not apply, or has no run.",
+        "notes": [],
+    }
+    return frame

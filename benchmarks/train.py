@@ -1,0 +1,104 @@
+"""Verb `train`: a model with frozen hyper-parameters on all splits, variants and seeds, and its predictions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import cache as caching
+from benchmarks import edits
+from benchmarks.cache import fingerprint
+from benchmarks.modules import load
+from benchmarks.progress import Progress
+from benchmarks.runs import fit_of
+from benchmarks.source import code_hash
+from benchmarks.storage import Known, read_json, write_json
+from benchmarks.variants import BASE, overrides
+from benchmarks.views import Material, Views, arithmetic, crossed, torch_device
+from sgn.fit import DivergedError, EarlyStopping, Predictor
+from sgn.graph import StudentGraph, TrainingView
+
+
+def run(
+    data: Path,
+    model: str,
+    splits: list[str],
+    seeds: list[int],
+    epochs: int,
+    patience: int,
+    cache: Path,
+    device: str,
+    output: Path,
+    states: list[Path] = [],  # noqa: B006  read only
+    tuning: Path | None = None,
+    variants: dict[str, dict[str, Any]] = {},  # noqa: B006
+) -> None:
+    """Write `predictions.npz`: probabilities [n, K] of validation and test students for each variant, split and seed.
+
+    Without `tuning` (a control has nothing to tune) the model runs on its defaults.
+    """
+    where = torch_device(device)
+    module, material = load(model), Material(data, states, splits)
+    best = read_json(tuning / "best.json") if tuning else {}
+    setting = [code_hash("benchmarks.train", model), epochs, patience, arithmetic(where)]
+    cells = [(variant, *cell) for variant in [BASE, *variants] for cell in crossed(splits, seeds)]
+    progress = Progress(len(cells), "run")
+    predictions: dict[str, np.ndarray] = {}
+    failed: dict[str, str] = {}
+    for variant, split, seed in cells:
+        if variant in failed:
+            continue
+        name = f"{variant}, split {split}, seed {seed}"
+        edit, changes = overrides(variants.get(variant, {}))
+        config = module.Config(**{**best.get(split, {"params": {}})["params"], **changes})
+        views = material.views(split, seed, getattr(edits, edit) if edit else lambda graph: graph).to(where)
+        report = EarlyStopping(epochs, patience, progress.tell)
+        key = fingerprint(*setting, repr(config), views.fingerprint, seed)
+        try:
+            make = _fit_and_predict(module, config, views, material.known[split], seed, report, name)
+            made = caching.arrays(cache, "runs", key, make)
+        except Exception as error:
+            if variant == BASE:
+                raise
+            failed[variant] = f"{type(error).__name__}: {error}"  # loses its own cells only
+            progress.step(f"{name} failed: {failed[variant]}")
+            continue
+        predictions |= {f"{variant}/{split}/{seed}/{side}": scores for side, scores in made.items()}
+        progress.step(name)
+    write_json(output / "failed.json", failed)
+    np.savez(output / "predictions.npz", **predictions)  # type: ignore[arg-type]
+
+
+def _fit_and_predict(
+    module: ModuleType, config: Any, views: Views, known: Known, seed: int, report: EarlyStopping, name: str
+) -> Callable[[], dict[str, np.ndarray]]:
+    """What makes a run's probabilities where the cache has none.
+
+    Validation students are scored in the graph that selected the model, test students in the whole one. Raises
+    ValueError for scores that are no probabilities, DivergedError where they are not finite.
+    """
+
+    def make() -> dict[str, np.ndarray]:
+        view = views.training
+        predict = fit_of(module)(config, view, seed, report)
+        validation = _probabilities(predict, view.graph, view, name)[view.validation]
+        test = _probabilities(predict, views.prediction, view, name)[known.test]
+        return {"validation": validation.numpy(), "test": test.numpy()}
+
+    return make
+
+
+def _probabilities(predict: Predictor, graph: StudentGraph, view: TrainingView, name: str) -> torch.Tensor:
+    scores = predict(graph).detach().float().cpu()
+    expected = (len(graph), view.num_outputs)
+    if tuple(scores.shape) != expected:
+        raise ValueError(f"{name}: the predictor gave shape {tuple(scores.shape)}, not {expected}")
+    if not torch.isfinite(scores).all():
+        raise DivergedError(f"{name}: the predictor gave numbers that are not finite")
+    sums = scores.sum(1) if view.task.kind == "multiclass" else torch.ones(1)
+    if scores.min() < 0 or scores.max() > 1 or (sums - 1).abs().max() > 1e-3:
+        raise ValueError(f"{name}: the predictor gave numbers that are no probabilities; logits need the task's link")
+    return scores

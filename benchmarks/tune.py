@@ -1,0 +1,61 @@
+"""Verb `tune`: one study a split, selecting a model's hyper-parameters on validation."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.cache import fingerprint
+from benchmarks.modules import load
+from benchmarks.progress import Progress
+from benchmarks.runs import fit_of
+from benchmarks.source import code_hash
+from benchmarks.storage import write_json
+from benchmarks.study import search
+from benchmarks.views import Material, arithmetic, torch_device
+from sgn.fit import EarlyStopping
+
+
+def run(
+    data: Path,
+    model: str,
+    splits: list[str],
+    seeds: list[int],
+    trials: int,
+    epochs: int,
+    patience: int,
+    cache: Path,
+    device: str,
+    output: Path,
+    states: list[Path] = [],  # noqa: B006  read only
+) -> None:
+    """Search on the selection `seeds` and write, for each split, the best hyper-parameters and all trials."""
+    where = torch_device(device)
+    module, material = load(model), Material(data, states, splits)
+    progress = Progress(len(splits) * trials, "trial")
+    code = code_hash("benchmarks.tune", model)
+    best, rows = {}, []
+    for split in splits:
+        views = {seed: material.views(split, seed).to(where) for seed in seeds}
+
+        def objective(params: dict[str, Any], views: dict = views) -> float:
+            scores = []
+            for seed in seeds:
+                report = EarlyStopping(epochs, patience, progress.tell)
+                fit_of(module)(module.Config(**params), views[seed].training, seed, report)
+                scores.append(report.best_score)
+            return sum(scores) / len(scores)
+
+        key = fingerprint(code, [v.fingerprint for v in views.values()], seeds, epochs, patience, arithmetic(where))
+        found = search(
+            cache / "studies" / f"{key[:32]}.log",
+            module.SPACE,
+            asdict(module.Config()),
+            trials,
+            seed=seeds[0],
+            objective=objective,
+            told=progress.step,
+        )
+        best[split] = {"params": found.params, "value": found.value}
+        rows += [{"split": split, **row} for row in found.trials]
+    write_json(output / "best.json", best)
+    write_json(output / "trials.json", rows)

@@ -1,0 +1,97 @@
+"""From stored graphs and splits to what a model sees: states, degrees, scaled features, device."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.cache import fingerprint
+from benchmarks.storage import Known, load_graph, load_split, load_task
+from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """What a model trains on, the graph that it then predicts, and a fingerprint of both."""
+
+    training: TrainingView
+    prediction: StudentGraph
+    fingerprint: str
+
+    def to(self, device: torch.device) -> "Views":
+        """The same views on a device."""
+        if device.type == "cpu":
+            return self
+        return replace(self, training=self.training.to(device), prediction=self.prediction.to(device))
+
+
+class Material:
+    """A dataset with the states of a recipe (or none), from which views are made: one a split and seed."""
+
+    def __init__(self, data: Path, states: list[Path], splits: list[str]) -> None:
+        self.graph, self.task = load_graph(data), load_task(data)
+        self.known = {name: load_split(data, name, len(self.graph)) for name in splits}
+        self._states = states
+        self._base = fingerprint(
+            self.graph.x.numpy(), self.graph.features, self.graph.directed, self.graph.texts, vars(self.task)
+        )
+
+    def views(self, split: str, seed: int, edit: Callable[[StudentGraph], StudentGraph] = lambda g: g) -> Views:
+        """Views of a split, with the states that `seed` gave; `edit` changes the graph first (an ablation)."""
+        known, graph = self.known[split], self.graph
+        states, logits = self._read_states(known, seed)
+        graph = edit(replace(graph, states=states, logits=logits))
+        view = known.view(graph, self.task)
+        degrees = with_degrees(view.graph)
+        scaler = Scaler.fitted(degrees.x[view.train])
+        training = replace(view, graph=scaler(degrees))
+        whole = len(view.graph) == len(graph)
+        prediction = training.graph if whole else scaler(with_degrees(graph))
+        parts = [known.fingerprint, self._base, *(t.numpy() for t in (states, logits) if t is not None)]
+        parts += [graph.edges.numpy(), graph.weights.numpy()]
+        return Views(training, prediction, fingerprint(*parts))
+
+    def _read_states(self, known: Known, seed: int) -> tuple[Tensor | None, Tensor | None]:
+        """States [N, H], and logits [N, K] where the recipe was fine-tuned, from the folders that were given.
+
+        Raises ValueError for states that were fine-tuned on another split: they have seen test labels.
+        """
+        for folder in self._states:
+            with np.load(folder / "states.npz", allow_pickle=False) as file:
+                if "split" not in file.files:  # a frozen recipe serves every split and seed
+                    return torch.from_numpy(file["states"][file["index"]]), None
+                if str(file["split"]) != known.name or f"seed={seed}/states" not in file.files:
+                    continue
+                if str(file["fingerprint"]) != known.fingerprint:
+                    raise ValueError(f"{folder}: these states were fine-tuned on another split than {known.name!r}")
+                states, logits = (file[f"seed={seed}/{name}"][file["index"]] for name in ("states", "logits"))
+                return torch.from_numpy(states), torch.from_numpy(logits)
+        if self._states:
+            raise ValueError(
+                f"no states of split {known.name!r} and seed {seed} in {', '.join(map(str, self._states))}"
+            )
+        return None, None
+
+
+def torch_device(name: str) -> torch.device:
+    """The device of that name, "auto" for a GPU where there is one; arithmetic is deterministic from now on."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name != "cpu":  # on a CPU all that we use is deterministic, and asking for it imports a compiler: 1 s a job
+        torch.use_deterministic_algorithms(True)
+    return torch.device(name)
+
+
+def arithmetic(device: torch.device) -> list[str | int]:
+    """What results depend on besides code and data, for the keys of cached ones."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return [name, torch.get_num_threads(), *(f"{lib} {version(lib)}" for lib in ("torch", "transformers", "optuna"))]
+
+
+def crossed(splits: list[str], seeds: list[int]) -> Iterator[tuple[str, int]]:
+    """Every split with every seed."""
+    return ((split, seed) for split in splits for seed in seeds)

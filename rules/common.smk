@@ -1,0 +1,136 @@
+# Helpers: from a rule's wildcards to its inputs and params. No rule stands here.
+
+import json
+
+from benchmarks import raw
+from benchmarks.config import (
+    family_models,
+    models_of,
+    module_of,
+    options_of,
+    recipe_of,
+    trials_of,
+    variants_of,
+)
+from benchmarks.source import code_hash
+from benchmarks.workflow import command, device_for, environment_of_jobs
+
+TIER = config["tier"]
+COMMAND = command(workflow.configfiles)
+MIRROR = environment_of_jobs(config["mirror"])
+DATASETS = list(config["datasets"])
+FAMILIES = list(config["families"])
+CONTROLS = list(config["controls"])
+MODELS = list(config["models"])
+ORACLES = list(config["oracles"])
+ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in DATASETS]
+FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in FAMILIES]
+DEVICE = device_for(config["device"])
+RESOURCES = {
+    "gpu": int(DEVICE != "cpu"),  # one job at a time on a GPU, see profiles/default
+    "runtime": config["limits"]["minutes"],
+    "mem_mb": config["limits"]["memory_mb"],
+}
+
+
+wildcard_constraints:
+    tier=TIER,
+    dataset="|".join(DATASETS),
+    family="|".join(FAMILIES) or "none",
+    model="|".join([*CONTROLS, *MODELS, *ORACLES]),
+    recipe="|".join(config["recipes"]) or "none",
+    split=r"[A-Za-z0-9-]+",
+    name=r"[a-z][a-z0-9_]*",
+
+
+def code_of(*modules):
+    """A param: the hash of the code that a rule runs. "{model}" stands for the model's module, and so on."""
+
+    def hashed(wildcards):
+        named = {
+            "{model}": lambda: module_of(config, wildcards.model),
+            "{dataset}": lambda: config["datasets"][wildcards.dataset]["make"],
+            "{family}": lambda: config["families"][wildcards.family]["make"],
+        }
+        names = [named[m]() if m in named else m.format(**wildcards) for m in modules]
+        return code_hash(*names)
+
+    return hashed
+
+
+def splits_of(wildcards):
+    """Names of a dataset's splits."""
+    return [str(split) for split in config["datasets"][wildcards.dataset]["splits"]]
+
+
+def obtainable(wildcards):
+    """A dataset's or family's raw files that lie here or have a URL. Their bytes are pinned, so where they lie does not matter."""
+    entries = config["datasets"] | config["families"]
+    name = wildcards.get("dataset") or wildcards.get("family")
+    return raw.obtainable(entries[name]["make"], MIRROR)
+
+
+def states_of(purpose):
+    """A model's states: none, the frozen ones, or each split's, fine-tuned for "selection" or for "reporting"."""
+
+    def folders(wildcards):
+        recipe = recipe_of(config, wildcards.model)
+        if recipe is None:
+            return []
+        base = f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}"
+        if config["recipes"][recipe]["finetune"] == "frozen":
+            return [f"{base}/frozen"]
+        return [f"{base}/{split}/{purpose}" for split in splits_of(wildcards)]
+
+    return folders
+
+
+def searches_of(wildcards):
+    """Folders with the trials of the recipes that a dataset's rows use."""
+    recipes = {
+        recipe_of(config, model): None for model in models_of(config, wildcards.dataset)
+    }
+    return [
+        f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/{split}/selection"
+        for recipe in recipes
+        if recipe and config["recipes"][recipe]["finetune"] != "frozen"
+        for split in splits_of(wildcards)
+    ]
+
+
+def folders_of(kind, models):
+    """A dataset's folders of a kind, one a model that runs on it."""
+
+    def folders(wildcards):
+        asked = [
+            model for model in models_of(config, wildcards.dataset) if model in models
+        ]
+        return [
+            f"results/{wildcards.tier}/{kind}/{wildcards.dataset}/{model}"
+            for model in asked
+        ]
+
+    return folders
+
+
+def family_states(wildcards):
+    """A model's states of a family: none, the frozen ones, or the fine-tuned ones."""
+    recipe = recipe_of(config, wildcards.model)
+    if recipe is None:
+        return []
+    frozen = config["recipes"][recipe]["finetune"] == "frozen"
+    base = f"results/{wildcards.tier}/states/{wildcards.family}/{recipe}"
+    return [f"{base}/{'frozen' if frozen else 'reporting'}"]
+
+
+def family_predictions(wildcards):
+    """A family's folders of predictions, one a model."""
+    return [
+        f"results/{wildcards.tier}/predictions/{wildcards.family}/{model}"
+        for model in family_models(config, wildcards.family)
+    ]
+
+
+def as_json(value):
+    """A param for a flag that takes JSON; `value` maps wildcards to it."""
+    return lambda wildcards: json.dumps(value(wildcards), sort_keys=True)

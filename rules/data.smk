@@ -1,0 +1,29 @@
+# IN: raw files. OUT: results/{tier}/data/{dataset} (label-free graph, splits), results/{tier}/sealed/{dataset}.
+
+
+rule prepare:
+    """Build a dataset's graph and splits; its test labels go under seal."""
+    output:
+        data=directory("results/{tier}/data/{dataset}"),
+        sealed=directory("results/{tier}/sealed/{dataset}"),
+    log:
+        "logs/{tier}/prepare/{dataset}.log",
+    priority: 40
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.prepare", "{dataset}"),
+        make=lambda wildcards: config["datasets"][wildcards.dataset]["make"],
+        obtainable=obtainable,
+        splits=splits_of,
+        options=as_json(lambda wildcards: options_of(config, wildcards.dataset)),
+    message:
+        "prepare {wildcards.dataset}: the graph and its splits"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} prepare"
+        " --make {params.make:q}"
+        " --splits {params.splits:q}"
+        " --options {params.options:q}"
+        " --mirror {MIRROR:q}"
+        " --output {output.data:q}"
+        " --sealed-output {output.sealed:q} &> {log:q}"

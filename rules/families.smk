@@ -1,0 +1,207 @@
+# Families: one dataset file under a grid of options, its models on their default hyper-parameters, one job a model.
+# IN: raw files. OUT: data, sealed, states, predictions and records of {family}, each with a folder a cell.
+
+
+rule prepare_family:
+    """Build the graph and splits of each cell of a family; test labels go under seal."""
+    output:
+        data=directory("results/{tier}/data/{family}"),
+        sealed=directory("results/{tier}/sealed/{family}"),
+    log:
+        "logs/{tier}/prepare/{family}.log",
+    message:
+        "prepare_family {wildcards.family}: graphs and splits of every cell"
+    priority: 40
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.each", "benchmarks.prepare", "{family}"),
+        make=lambda wildcards: config["families"][wildcards.family]["make"],
+        obtainable=obtainable,
+        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        options=as_json(lambda wildcards: config["families"][wildcards.family]["options"]),
+        split=lambda wildcards: config["families"][wildcards.family]["split"],
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
+        " --grid {params.grid:q}"
+        " --options {params.options:q}"
+        " --output {output.data:q}"
+        " --sealed-output {output.sealed:q}"
+        " --command prepare"
+        " --make {params.make:q}"
+        " --splits {params.split:q}"
+        " --options {{options}}"
+        " --mirror {MIRROR:q} &> {log:q}"
+
+
+rule encode_family:
+    """Read each cell's texts with a recipe's frozen Transformer."""
+    input:
+        data="results/{tier}/data/{family}",
+    output:
+        directory("results/{tier}/states/{family}/{recipe}/frozen"),
+    log:
+        "logs/{tier}/encode/{family}/{recipe}.log",
+    message:
+        "encode_family {wildcards.family}: the texts, with {wildcards.recipe}"
+    priority: 30
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.each", "benchmarks.encode"),
+        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        threads=config["threads"],
+        device=DEVICE,
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
+        " --grid {params.grid:q}"
+        " --after {input.data:q}"
+        " --output {output:q}"
+        " --command encode"
+        " --data {input.data:q}/{{cell}}"
+        " --recipe {params.recipe:q}"
+        " --cache cache"
+        " --device {params.device} &> {log:q}"
+
+
+rule finetune_family:
+    """Fine-tune a recipe on each cell with its default hyper-parameters."""
+    input:
+        data="results/{tier}/data/{family}",
+        encoded="results/{tier}/states/{family}/{recipe}/frozen",
+    output:
+        directory("results/{tier}/states/{family}/{recipe}/reporting"),
+    log:
+        "logs/{tier}/finetune/{family}/{recipe}.log",
+    message:
+        "finetune_family {wildcards.family}: {wildcards.recipe}"
+    priority: 20
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.each", "benchmarks.finetune"),
+        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        split=lambda wildcards: config["families"][wildcards.family]["split"],
+        seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
+        threads=config["threads"],
+        device=DEVICE,
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
+        " --grid {params.grid:q}"
+        " --after {input:q}"
+        " --output {output:q}"
+        " --command finetune"
+        " --data {input.data:q}/{{cell}}"
+        " --encoded {input.encoded:q}/{{cell}}"
+        " --recipe {params.recipe:q}"
+        " --split {params.split:q}"
+        " --seeds {params.seeds}"
+        " --cache cache"
+        " --device {params.device} &> {log:q}"
+
+
+rule train_family:
+    """Train a model on each cell with its default hyper-parameters."""
+    input:
+        data="results/{tier}/data/{family}",
+        states=family_states,
+    output:
+        directory("results/{tier}/predictions/{family}/{model}"),
+    log:
+        "logs/{tier}/train/{family}/{model}.log",
+    message:
+        "train_family {wildcards.family}: {wildcards.model}"
+    wildcard_constraints:
+        model="|".join([*CONTROLS, *MODELS]),
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.each", "benchmarks.train", "{model}"),
+        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        module=lambda wildcards: module_of(config, wildcards.model),
+        states=lambda wildcards, input: " ".join(f"{folder}/{{cell}}" for folder in input.states),
+        split=lambda wildcards: config["families"][wildcards.family]["split"],
+        seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
+        epochs=config["epochs"],
+        patience=config["patience"],
+        threads=config["threads"],
+        device=DEVICE,
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
+        " --grid {params.grid:q}"
+        " --after {input:q}"
+        " --output {output:q}"
+        " --command train"
+        " --data {input.data:q}/{{cell}}"
+        " --states {params.states}"
+        " --model {params.module:q}"
+        " --splits {params.split:q}"
+        " --seeds {params.seeds}"
+        " --epochs {params.epochs}"
+        " --patience {params.patience}"
+        " --cache cache"
+        " --device {params.device} &> {log:q}"
+
+
+rule oracle_family:
+    """Compute what can be known of the labels of each cell from some sources."""
+    input:
+        data="results/{tier}/data/{family}",
+    output:
+        directory("results/{tier}/predictions/{family}/{model}"),
+    log:
+        "logs/{tier}/oracle/{family}/{model}.log",
+    message:
+        "oracle_family {wildcards.family}: {wildcards.model}"
+    wildcard_constraints:
+        model="|".join(ORACLES) or "none",
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.each", "benchmarks.oracle"),
+        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        sources=lambda wildcards: config["oracles"][wildcards.model],
+        split=lambda wildcards: config["families"][wildcards.family]["split"],
+        seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
+        " --grid {params.grid:q}"
+        " --after {input.data:q}"
+        " --output {output:q}"
+        " --command oracle"
+        " --data {input.data:q}/{{cell}}"
+        " --sources {params.sources}"
+        " --splits {params.split:q}"
+        " --seeds {params.seeds} &> {log:q}"
+
+
+rule score_family:
+    """Score a family's predictions."""
+    input:
+        data="results/{tier}/data/{family}",
+        sealed="results/{tier}/sealed/{family}",
+        predictions=family_predictions,
+    output:
+        directory("results/{tier}/records/{family}"),
+    log:
+        "logs/{tier}/score/{family}.log",
+    message:
+        "score_family {wildcards.family}: every row"
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.score"),
+        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+    shell:
+        "sgn score"
+        " --dataset {wildcards.family}"
+        " --grid {params.grid:q}"
+        " --data {input.data:q}"
+        " --sealed {input.sealed:q}"
+        " --predictions {input.predictions:q}"
+        " --output {output:q} &> {log:q}"

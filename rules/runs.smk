@@ -1,0 +1,149 @@
+# IN: data, states. OUT: results/{tier}/tuning/{dataset}/{model}, results/{tier}/predictions/{dataset}/{model}.
+
+
+rule tune:
+    """Search a model's hyper-parameters on each split of a dataset."""
+    input:
+        data="results/{tier}/data/{dataset}",
+        states=states_of("selection"),
+    output:
+        directory("results/{tier}/tuning/{dataset}/{model}"),
+    log:
+        "logs/{tier}/tune/{dataset}/{model}.log",
+    priority: 10
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.tune", "{model}"),
+        module=lambda wildcards: module_of(config, wildcards.model),
+        splits=splits_of,
+        seeds=config["selection_seeds"],
+        trials=lambda wildcards: trials_of(config, wildcards.model),
+        epochs=config["epochs"],
+        patience=config["patience"],
+        threads=config["threads"],
+        device=DEVICE,
+    message:
+        "tune {wildcards.dataset}: {wildcards.model}"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} tune"
+        " --data {input.data:q}"
+        " --states {input.states:q}"
+        " --model {params.module:q}"
+        " --splits {params.splits:q}"
+        " --seeds {params.seeds}"
+        " --trials {params.trials}"
+        " --epochs {params.epochs}"
+        " --patience {params.patience}"
+        " --cache cache"
+        " --device {params.device}"
+        " --output {output:q} &> {log:q}"
+
+
+rule train:
+    """Train a tuned model on a dataset: all splits, variants and seeds."""
+    input:
+        data="results/{tier}/data/{dataset}",
+        states=states_of("reporting"),
+        tuning="results/{tier}/tuning/{dataset}/{model}",
+    output:
+        directory("results/{tier}/predictions/{dataset}/{model}"),
+    log:
+        "logs/{tier}/train/{dataset}/{model}.log",
+    wildcard_constraints:
+        model="|".join(MODELS),
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.train", "{model}"),
+        module=lambda wildcards: module_of(config, wildcards.model),
+        splits=splits_of,
+        seeds=config["seeds"],
+        variants=as_json(lambda wildcards: variants_of(config, wildcards.model)),
+        epochs=config["epochs"],
+        patience=config["patience"],
+        threads=config["threads"],
+        device=DEVICE,
+    message:
+        "train {wildcards.dataset}: {wildcards.model}"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} train"
+        " --data {input.data:q}"
+        " --states {input.states:q}"
+        " --tuning {input.tuning:q}"
+        " --model {params.module:q}"
+        " --splits {params.splits:q}"
+        " --seeds {params.seeds}"
+        " --variants {params.variants:q}"
+        " --epochs {params.epochs}"
+        " --patience {params.patience}"
+        " --cache cache"
+        " --device {params.device}"
+        " --output {output:q} &> {log:q}"
+
+
+rule control:
+    """Run a control on a dataset: it has nothing to tune."""
+    input:
+        data="results/{tier}/data/{dataset}",
+    output:
+        directory("results/{tier}/predictions/{dataset}/{model}"),
+    log:
+        "logs/{tier}/train/{dataset}/{model}.log",
+    wildcard_constraints:
+        model="|".join(CONTROLS) or "none",
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.train", "{model}"),
+        module=lambda wildcards: module_of(config, wildcards.model),
+        splits=splits_of,
+        seeds=config["seeds"],
+        epochs=config["epochs"],
+        patience=config["patience"],
+        threads=config["threads"],
+        device=DEVICE,
+    message:
+        "control {wildcards.dataset}: {wildcards.model}"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} train"
+        " --data {input.data:q}"
+        " --model {params.module:q}"
+        " --splits {params.splits:q}"
+        " --seeds {params.seeds}"
+        " --epochs {params.epochs}"
+        " --patience {params.patience}"
+        " --cache cache"
+        " --device {params.device}"
+        " --output {output:q} &> {log:q}"
+
+
+rule oracle:
+    """Compute what can be known of a synthetic network's labels from some sources."""
+    input:
+        data="results/{tier}/data/{dataset}",
+    output:
+        directory("results/{tier}/predictions/{dataset}/{model}"),
+    log:
+        "logs/{tier}/oracle/{dataset}/{model}.log",
+    message:
+        "oracle {wildcards.dataset}: {wildcards.model}"
+    wildcard_constraints:
+        model="|".join(ORACLES) or "none",
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.oracle"),
+        sources=lambda wildcards: config["oracles"][wildcards.model],
+        splits=splits_of,
+        seeds=config["seeds"],
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} oracle"
+        " --data {input.data:q}"
+        " --sources {params.sources}"
+        " --splits {params.splits:q}"
+        " --seeds {params.seeds}"
+        " --output {output:q} &> {log:q}"

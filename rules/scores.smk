@@ -1,0 +1,30 @@
+# IN: predictions, tuning, sealed labels. OUT: results/{tier}/records/{dataset}: tidy records as Parquet.
+
+
+rule score:
+    """Score a dataset's predictions: the only rule that takes sealed labels."""
+    input:
+        data="results/{tier}/data/{dataset}",
+        sealed="results/{tier}/sealed/{dataset}",
+        predictions=folders_of("predictions", [*CONTROLS, *MODELS, *ORACLES]),
+        tuning=folders_of("tuning", MODELS),
+        searches=searches_of,
+    output:
+        directory("results/{tier}/records/{dataset}"),
+    log:
+        "logs/{tier}/score/{dataset}.log",
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.score"),
+    message:
+        "score {wildcards.dataset}: every row"
+    shell:
+        "sgn score"
+        " --dataset {wildcards.dataset}"
+        " --data {input.data:q}"
+        " --sealed {input.sealed:q}"
+        " --predictions {input.predictions:q}"
+        " --tuning {input.tuning:q}"
+        " --searches {input.searches:q}"
+        " --output {output:q} &> {log:q}"

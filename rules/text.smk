@@ -1,0 +1,98 @@
+# IN: results/{tier}/data/{dataset}. OUT: results/{tier}/states/{dataset}/{recipe}: frozen/, {split}/selection/,
+# {split}/reporting/.
+
+
+rule encode:
+    """Read a dataset's texts with a recipe's frozen Transformer."""
+    input:
+        data="results/{tier}/data/{dataset}",
+    output:
+        directory("results/{tier}/states/{dataset}/{recipe}/frozen"),
+    log:
+        "logs/{tier}/encode/{dataset}/{recipe}.log",
+    priority: 30  # what others wait for goes first
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.encode"),
+        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        threads=config["threads"],
+        device=DEVICE,
+    message:
+        "encode {wildcards.dataset}: the texts, with {wildcards.recipe}"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} encode"
+        " --data {input.data:q}"
+        " --recipe {params.recipe:q}"
+        " --cache cache"
+        " --device {params.device}"
+        " --output {output:q} &> {log:q}"
+
+
+rule tune_recipe:
+    """Search a recipe's hyper-parameters on a split."""
+    input:
+        data="results/{tier}/data/{dataset}",
+        encoded="results/{tier}/states/{dataset}/{recipe}/frozen",
+    output:
+        directory("results/{tier}/states/{dataset}/{recipe}/{split}/selection"),
+    log:
+        "logs/{tier}/tune-recipe/{dataset}/{recipe}/{split}.log",
+    priority: 20
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.tune_recipe"),
+        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        seeds=config["selection_seeds"],
+        threads=config["threads"],
+        device=DEVICE,
+    message:
+        "tune_recipe {wildcards.dataset}, split {wildcards.split}: the fine-tuning of {wildcards.recipe}"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} tune-recipe"
+        " --data {input.data:q}"
+        " --encoded {input.encoded:q}"
+        " --recipe {params.recipe:q}"
+        " --split {wildcards.split:q}"
+        " --seeds {params.seeds}"
+        " --cache cache"
+        " --device {params.device}"
+        " --output {output:q} &> {log:q}"
+
+
+rule finetune:
+    """Fine-tune a recipe on a split with its frozen hyper-parameters, once a seed."""
+    input:
+        data="results/{tier}/data/{dataset}",
+        encoded="results/{tier}/states/{dataset}/{recipe}/frozen",
+        search="results/{tier}/states/{dataset}/{recipe}/{split}/selection",
+    output:
+        directory("results/{tier}/states/{dataset}/{recipe}/{split}/reporting"),
+    log:
+        "logs/{tier}/finetune/{dataset}/{recipe}/{split}.log",
+    priority: 20
+    threads: config["threads"]
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.finetune"),
+        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        seeds=config["seeds"],
+        threads=config["threads"],
+        device=DEVICE,
+    message:
+        "finetune {wildcards.dataset}, split {wildcards.split}: {wildcards.recipe}"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} finetune"
+        " --data {input.data:q}"
+        " --encoded {input.encoded:q}"
+        " --search {input.search:q}"
+        " --recipe {params.recipe:q}"
+        " --split {wildcards.split:q}"
+        " --seeds {params.seeds}"
+        " --cache cache"
+        " --device {params.device}"
+        " --output {output:q} &> {log:q}"

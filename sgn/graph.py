@@ -1,0 +1,245 @@
+"""The student graph: the one data type that everything speaks.
+
+Floor 0: imports torch only, and touches no file.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sgn.task import Task
+
+# we use nothing of it but products, which the tests hold against dense ones
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
+
+
+@dataclass(frozen=True, eq=False)
+class StudentGraph:
+    """Students with features and text, and who interacts with whom.
+
+    N students, F features, E edges, H dimensions of the encoder's states, K outputs of its head.
+    An undirected graph holds each edge in both directions.
+    """
+
+    x: Tensor  # [N, F] float32
+    features: tuple[str, ...]  # F names
+    texts: tuple[str, ...]  # N; "" for a student who wrote nothing
+    edges: Tensor  # [2, E] int64: row 0 points to row 1
+    weights: Tensor  # [E] float32 > 0: strength of the interaction
+    directed: bool
+    states: Tensor | None = None  # [N, H] what a recipe makes of each student's text
+    logits: Tensor | None = None  # [N, K] the head of a fine-tuned recipe
+    tokens: tuple[Tensor, ...] | None = None  # N token id vectors, for models that train through the encoder
+
+    def __post_init__(self) -> None:
+        n = len(self.x)
+        if self.x.ndim != 2 or self.x.shape[1] != len(self.features):
+            raise ValueError(f"x is {tuple(self.x.shape)}, but there are {len(self.features)} feature names")
+        if not torch.isfinite(self.x).all():
+            row, column = (~torch.isfinite(self.x)).nonzero()[0].tolist()
+            raise ValueError(f"x[{row}, {self.features[column]!r}] is not a finite number")
+        if len(self.texts) != n:
+            raise ValueError(f"{len(self.texts)} texts for {n} students")
+        if self.edges.shape != (2, len(self.weights)):
+            raise ValueError(f"edges are {tuple(self.edges.shape)} for {len(self.weights)} weights")
+        if self.edges.numel() and not 0 <= int(self.edges.min()) <= int(self.edges.max()) < n:
+            raise ValueError(f"an edge points outside the {n} students")
+        if not (torch.isfinite(self.weights) & (self.weights > 0)).all():
+            raise ValueError("an edge weight is not a positive finite number")
+        for name in ("states", "logits", "tokens"):
+            value = getattr(self, name)
+            if value is not None and len(value) != n:
+                raise ValueError(f"{len(value)} {name} for {n} students")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def num_features(self) -> int:
+        """F."""
+        return self.x.shape[1]
+
+    @property
+    def num_states(self) -> int:
+        """H; raises ValueError when the graph carries no states."""
+        if self.states is None:
+            raise ValueError("this graph carries no encoder states: give the model a recipe in the config")
+        return self.states.shape[1]
+
+    @cached_property
+    def symmetric(self) -> "Adjacency":
+        """D^-1/2 (A + I) D^-1/2 over undirected edges (Kipf & Welling, 2017); a directed A becomes A + A^T."""
+        n = len(self)
+        source, target = self.edges
+        weights = self.weights
+        if self.directed:
+            source, target = torch.cat([source, target]), torch.cat([target, source])
+            weights = torch.cat([weights, weights])
+        loops = torch.arange(n, device=source.device)
+        source, target = torch.cat([source, loops]), torch.cat([target, loops])
+        weights = torch.cat([weights, weights.new_ones(n)])
+        scale = _sum_by(target, weights, n).rsqrt()
+        return Adjacency.of(target, source, weights * scale[source] * scale[target], n)
+
+    @cached_property
+    def incoming(self) -> "Adjacency":
+        """Weighted mean over those who point to the student; zero where nobody does."""
+        source, target = self.edges
+        return _mean(target, source, self.weights, len(self))
+
+    @cached_property
+    def outgoing(self) -> "Adjacency":
+        """Weighted mean over those the student points to; zero where there is nobody."""
+        source, target = self.edges
+        return _mean(source, target, self.weights, len(self))
+
+    def subgraph(self, keep: Tensor) -> "StudentGraph":
+        """Students `keep` [n] in that order, with the edges between them."""
+        position = torch.full((len(self),), -1, dtype=torch.long)
+        position[keep] = torch.arange(len(keep))
+        edges = position[self.edges]
+        inside = (edges >= 0).all(0)
+        return replace(
+            self,
+            x=self.x[keep],
+            texts=_pick(self.texts, keep),
+            edges=edges[:, inside],
+            weights=self.weights[inside],
+            states=None if self.states is None else self.states[keep],
+            logits=None if self.logits is None else self.logits[keep],
+            tokens=None if self.tokens is None else _pick(self.tokens, keep),
+        )
+
+    def to(self, device: str | torch.device) -> "StudentGraph":
+        """The same graph with its tensors on a device (tokens stay where they are)."""
+        return replace(
+            self,
+            x=self.x.to(device),
+            edges=self.edges.to(device),
+            weights=self.weights.to(device),
+            states=None if self.states is None else self.states.to(device),
+            logits=None if self.logits is None else self.logits.to(device),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingView:
+    """What training may see: a graph, and the labels of training and validation students.
+
+    In the inductive regime the graph holds no test student at all; in the transductive one it holds their
+    features, texts and edges. `labels` is -1 for everybody outside `train` and `validation`.
+    """
+
+    graph: StudentGraph
+    labels: Tensor  # [N] int64, or [N, K] when multilabel
+    train: Tensor  # [n] ids
+    validation: Tensor  # [m] ids
+    task: Task
+
+    def __post_init__(self) -> None:
+        known = torch.zeros(len(self.graph), dtype=torch.bool)
+        known[self.train] = True
+        if known[self.validation].any():
+            raise ValueError("a student stands in both training and validation")
+        known[self.validation] = True
+        if (self.labels[~known] != -1).any():
+            raise ValueError("a training view holds a label from outside training and validation")
+        if (self.labels[known] < 0).reshape(int(known.sum()), -1).all(1).any():
+            raise ValueError("a training or validation student has no label")
+
+    @property
+    def num_outputs(self) -> int:
+        """K, the logits a student."""
+        return self.task.num_outputs
+
+    def to(self, device: str | torch.device) -> "TrainingView":
+        """The same view with its graph and labels on a device."""
+        return replace(self, graph=self.graph.to(device), labels=self.labels.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Adjacency:
+    """A sparse operator [N, N] with its transpose, both CSR: the product's gradient needs the transpose."""
+
+    matrix: Tensor
+    transpose: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor, columns: Tensor, values: Tensor, n: int) -> "Adjacency":
+        """Sum of `values` at (rows, columns); repeated places add up."""
+        places = torch.stack([rows, columns])
+        matrix = torch.sparse_coo_tensor(places, values, (n, n), check_invariants=True).coalesce()
+        return cls(matrix.to_sparse_csr(), matrix.t().coalesce().to_sparse_csr())
+
+    def __matmul__(self, h: Tensor) -> Tensor:
+        """Propagate h [N, d]."""
+        return _Product.apply(self.matrix, self.transpose, h)
+
+
+class _Product(torch.autograd.Function):
+    """Sparse times dense with a gradient for the dense side only."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, transpose: Tensor, h: Tensor) -> Tensor:
+        ctx.save_for_backward(transpose)
+        return matrix @ h
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
+        (transpose,) = ctx.saved_tensors
+        return None, None, transpose @ gradients[0].contiguous()
+
+
+def with_degrees(graph: StudentGraph) -> StudentGraph:
+    """Add what a practitioner counts first, the student's own degrees in this very graph, as features.
+
+    log(1 + number of partners) and log(1 + total weight), in and out where the graph is directed. Computed
+    from the view's own edges, so that a training view never counts a hidden student.
+    """
+    n = len(graph)
+    source, target = graph.edges
+    ends = {"in": target, "out": source} if graph.directed else {"": source}
+    columns, names = [], []
+    for side, end in ends.items():
+        prefix = f"{side}-" if side else ""
+        columns += [_sum_by(end, torch.ones_like(graph.weights), n), _sum_by(end, graph.weights, n)]
+        names += [f"{prefix}degree", f"{prefix}strength"]
+    degrees = torch.stack(columns, dim=1).log1p()
+    return replace(graph, x=torch.cat([graph.x, degrees], dim=1), features=(*graph.features, *names))
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """Centers and scales features by the training students; columns that hold only 0 and 1 stay as they are."""
+
+    mean: Tensor  # [F]
+    scale: Tensor  # [F]
+
+    @classmethod
+    def fitted(cls, x: Tensor) -> "Scaler":
+        """Fit on training rows x [n, F]."""
+        indicator = ((x == 0) | (x == 1)).all(0)
+        scale = x.std(0, correction=0)
+        mean = torch.where(indicator, 0.0, x.mean(0))
+        return cls(mean, torch.where(indicator | (scale < 1e-6), 1.0, scale))
+
+    def __call__(self, graph: StudentGraph) -> StudentGraph:
+        """The graph with scaled features."""
+        return replace(graph, x=(graph.x - self.mean) / self.scale)
+
+
+def _mean(rows: Tensor, columns: Tensor, weights: Tensor, n: int) -> Adjacency:
+    return Adjacency.of(rows, columns, weights / _sum_by(rows, weights, n)[rows], n)
+
+
+def _sum_by(index: Tensor, values: Tensor, n: int) -> Tensor:
+    return values.new_zeros(n).index_add_(0, index, values)
+
+
+def _pick(items: Sequence[Any], keep: Tensor) -> tuple[Any, ...]:
+    return tuple(items[i] for i in keep.tolist())

@@ -1,0 +1,103 @@
+"""Shared fixtures: a small dataset, a small Transformer on disk, and copies of the workflow to experiment on."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.dataset import Dataset, random_split
+from sgn.graph import StudentGraph
+from sgn.task import Task
+
+ROOT = Path(__file__).resolve().parent.parent
+MIRROR = Path(os.environ.get("SGN_MIRROR", ROOT.parent / "shared" / "data"))
+
+os.environ["SGN_MIRROR"] = str(MIRROR)  # tests run the workflow from other folders
+
+
+def random_graph(students: int = 40, edges: int = 120, directed: bool = True, seed: int = 0) -> StudentGraph:
+    """A random weighted graph; the last student is isolated."""
+    generator = torch.Generator().manual_seed(seed)
+    pairs = torch.randint(students - 1, (2, edges), generator=generator)
+    pairs = pairs[:, pairs[0] != pairs[1]].unique(dim=1)
+    weights = torch.rand(pairs.shape[1], generator=generator) + 0.1
+    if not directed:
+        pairs, keep = pairs.sort(0).values.unique(dim=1), slice(None)
+        weights = torch.rand(pairs.shape[1], generator=generator)[keep] + 0.1
+        pairs, weights = torch.cat([pairs, pairs.flip(0)], 1), torch.cat([weights, weights])
+    return StudentGraph(
+        x=torch.randn(students, 5, generator=generator),
+        features=tuple("abcde"),
+        texts=tuple(f"student {i} writes" for i in range(students)),
+        edges=pairs,
+        weights=weights,
+        directed=directed,
+    )
+
+
+def learnable(kind: str = "binary", students: int = 240, seed: int = 0) -> Dataset:
+    """A dataset that every model can learn: features, states and neighbors all tell the class."""
+    rng = np.random.default_rng(seed)
+    classes = 2 if kind == "binary" else 3
+    labels = rng.integers(classes, size=students)
+    x = np.eye(classes)[labels] * 2 + rng.standard_normal((students, classes))
+    pairs = rng.integers(students, size=(2, 8 * students))
+    same = labels[pairs[0]] == labels[pairs[1]]
+    pairs = pairs[:, (pairs[0] != pairs[1]) & (same | (rng.random(same.size) < 0.1))]
+    pairs = np.unique(pairs, axis=1)
+    words = ["calm", "late", "lost"]
+    graph = StudentGraph(
+        x=torch.from_numpy(x).float(),
+        features=tuple(f"f{i}" for i in range(classes)),
+        texts=tuple(f"{words[c]} {words[c]} {words[rng.integers(3)]}" for c in labels),
+        edges=torch.from_numpy(pairs),
+        weights=torch.ones(pairs.shape[1]),
+        directed=True,
+    )
+    names = ("no", "yes") if kind == "binary" else ("a", "b", "c")
+    everybody = np.arange(students)
+    splits = {str(s): random_split(everybody, s, 0.5, 0.25) for s in (0, 1)}
+    return Dataset(graph, labels, Task(kind, names), "something", "genuine", "folds", splits)
+
+
+@pytest.fixture(scope="session")
+def small_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT of three layers with random weights and a word-level vocabulary, saved as safetensors."""
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "calm", "late", "lost", "student", "writes", "a", "the"]
+    vocabulary = folder / "vocab.txt"
+    vocabulary.write_text("\n".join([*words, *(str(i) for i in range(40))]), encoding="utf-8")
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2}
+    model = BertModel(BertConfig(vocab_size=52, max_position_embeddings=64, **size))
+    model.save_pretrained(folder)
+    BertTokenizerFast(vocab=str(vocabulary)).save_pretrained(folder)
+    return folder
+
+
+def copy_workflow(folder: Path) -> Path:
+    """A copy of everything that the workflow is made of, to be run and changed in `folder`."""
+    for name in ("sgn", "baselines", "benchmarks", "rules", "config", "profiles"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    return folder
+
+
+def run(command: list[str], folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the environment in `folder`, with the code that stands there."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder), "PATH": path} | env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

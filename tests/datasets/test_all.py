@@ -1,0 +1,58 @@
+"""Every dataset file, as the paper tier asks for it, built from the mirror's files: the contract that all keep."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from conftest import MIRROR, ROOT
+
+from benchmarks import raw
+from benchmarks.config import options_of
+from benchmarks.leaks import suspicions
+from benchmarks.modules import load
+from benchmarks.outcome import NotAvailableError
+
+PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
+SLOW = {"synthetic", "facebook100-cornell5", "facebook100-johns-hopkins55"}  # nothing new beside the smaller ones
+
+
+def entries() -> list[str]:
+    """The first and the last entry of each dataset file: what lies between differs by a cut-off."""
+    by_file: dict[str, list[str]] = {}
+    for name, entry in PAPER["datasets"].items():
+        if name not in SLOW:
+            by_file.setdefault(entry["make"], []).append(name)
+    return [name for names in by_file.values() for name in dict.fromkeys((names[0], names[-1]))]
+
+
+@pytest.mark.skipif(not MIRROR.is_dir(), reason="no mirror of raw files")
+@pytest.mark.parametrize("name", entries())
+def test_the_contract(name: str) -> None:
+    entry: dict[str, Any] = PAPER["datasets"][name]
+    module, options = load(entry["make"]), options_of(PAPER, name)
+    try:
+        folder = raw.folder_for(module, options, MIRROR)
+        dataset = module.make(folder, splits=[str(entry["splits"][0])], **options)
+    except NotAvailableError as missing:
+        pytest.skip(str(missing)[:60])
+    graph = dataset.graph
+    assert list(dataset.splits) == [str(entry["splits"][0])]
+    assert graph.num_features > 0
+    assert len(set(graph.features)) == graph.num_features
+    assert not [f for f in graph.features if f.lower() in ("degree", "in-degree", "out-degree", "id", "label")]
+    assert any(graph.texts) == (dataset.text != "none")
+    assert suspicions(dataset) == []
+    assert all(isinstance(remark, str) and remark.endswith((".", ")")) for remark in dataset.remarks)
+    source, target = graph.edges.numpy()
+    assert (source != target).all(), "a convolution adds loops by itself"
+    codes = source * len(graph) + target
+    assert len(np.unique(codes)) == len(codes), "an edge stands once"
+    if not graph.directed:
+        assert set(codes.tolist()) == set((target * len(graph) + source).tolist()), (
+            "an undirected edge stands both ways"
+        )
+    for split in dataset.splits.values():
+        for side in (split.train, split.validation, split.test):
+            known = dataset.labels[side]
+            assert len(np.unique(known[known >= 0])) >= 2, "every side has more than one class"

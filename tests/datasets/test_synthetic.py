@@ -1,0 +1,133 @@
+"""The synthetic network: its dials do what they say, and its truth is the one that it was drawn from."""
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.dataset import Dataset
+from benchmarks.datasets import sentences
+from benchmarks.datasets.synthetic import BEHAVIORS, make
+
+
+def network(**dials: object) -> Dataset:
+    return make(None, ["0"], **{"students": 4000, **dials})  # type: ignore[arg-type]
+
+
+def alike(dataset: Dataset) -> float:
+    """Share of the edges that join equal labels."""
+    a, b = dataset.graph.edges.numpy()
+    return float((dataset.labels[a] == dataset.labels[b]).mean())
+
+
+@pytest.mark.parametrize("signal", [-0.6, 0.0, 0.6])
+def test_graph_signal_is_the_share_of_like_contacts(signal: float) -> None:
+    """The chance of like contacts is share² (1 + signal (1/share - 1)), added up over the behaviors."""
+    expected = sum(share**2 * (1 + signal * (1 / share - 1)) for share in (0.6, 0.4))
+    assert alike(network(graph_signal=signal)) == pytest.approx(expected, abs=0.03)
+
+
+def test_degrees_say_nothing_of_the_behavior() -> None:
+    dataset = network(students=20_000, shares=(0.8, 0.2), graph_signal=0.5)
+    degree = np.bincount(dataset.graph.edges[0].numpy(), minlength=20_000)
+    assert degree.mean() == pytest.approx(6.0, abs=0.1)
+    assert degree[dataset.labels == 0].mean() == pytest.approx(degree[dataset.labels == 1].mean(), abs=0.15)
+
+
+def test_text_signal_is_the_share_of_the_own_tone() -> None:
+    dataset = network(text_signal=0.5)
+    tones = {s: name for name, pool in BEHAVIORS[2].items() for s in pool}
+    own = []
+    for text, label in zip(dataset.graph.texts, dataset.labels, strict=True):
+        found = [tones[s] for s in tones if s in text]
+        own += [name == ("stays", "drops out")[label] for name in found]
+    assert np.mean(own) == pytest.approx(0.5 + 0.5 / 2, abs=0.02)
+
+
+def test_the_likelihood_of_a_text_follows_from_its_sentences() -> None:
+    dataset = network(students=200, text_signal=0.5)
+    assert dataset.truth is not None
+    pools = list(BEHAVIORS[2].values())
+    for text, likelihood in zip(dataset.graph.texts, dataset.truth.text, strict=True):
+        counts = [sum(text.count(s) for s in pool) for pool in pools]
+        expected = (counts[1] - counts[0]) * np.log(0.75 / 0.25)
+        assert likelihood[1] - likelihood[0] == pytest.approx(expected)
+
+
+def test_networks_that_differ_in_graph_signal_share_students_and_texts() -> None:
+    one, other = network(graph_signal=0.1), network(graph_signal=0.7)
+    assert one.graph.texts == other.graph.texts
+    assert np.array_equal(one.labels, other.labels)
+    assert torch.equal(one.graph.x, other.graph.x)
+    assert not torch.equal(one.graph.edges[:, :50], other.graph.edges[:, :50])
+
+
+def test_weight_signal_sets_like_contacts_apart() -> None:
+    dataset = network(weight_signal=0.5)
+    a, b = dataset.graph.edges.numpy()
+    weights = dataset.graph.weights.numpy()
+    like = dataset.labels[a] == dataset.labels[b]
+    assert weights[like].mean() == pytest.approx(1 + 1.5, abs=0.06)
+    assert weights[~like].mean() == pytest.approx(1 + 0.5, abs=0.06)
+
+
+def test_masks_and_redundancy() -> None:
+    dataset = network(students=20_000, masked=0.3, redundancy=0.0, text_signal=0.9)
+    joint = network(students=20_000, masked=0.3, redundancy=1.0, text_signal=0.9)
+    assert dataset.truth is not None
+    assert joint.truth is not None
+    assert dataset.truth.prior.sum() == pytest.approx(1)
+    assert joint.truth.prior[:, 0, 1].sum() == pytest.approx(0), "fully redundant: text and contacts agree"
+    assert dataset.truth.prior[:, 0, 1].sum() > 0.1
+    told = dataset.truth.text.argmax(1)
+    assert (told == dataset.labels).mean() < 0.7
+
+
+def test_label_noise_isolation_and_direction() -> None:
+    noisy = network(text_signal=0.99, sentences=8, label_noise=0.2)
+    assert noisy.truth is not None
+    assert (noisy.truth.text.argmax(1) == noisy.labels).mean() == pytest.approx(0.8, abs=0.03)
+    lonely = network(isolated=0.3)
+    assert (np.bincount(lonely.graph.edges[0].numpy(), minlength=4000) == 0).mean() == pytest.approx(0.3, abs=0.03)
+    directed = network(directed=True)
+    assert directed.graph.directed
+    assert directed.graph.edges.shape[1] / 4000 == pytest.approx(3.0, abs=0.15)
+
+
+def test_several_behaviors() -> None:
+    dataset = network(shares=(0.4, 0.3, 0.2, 0.1))
+    assert dataset.task.classes == ("thrives", "keeps up", "struggles", "leaves")
+    assert np.bincount(dataset.labels) / 4000 == pytest.approx([0.4, 0.3, 0.2, 0.1], abs=0.03)
+
+
+def test_before_the_cutoff_nothing_later_is_seen() -> None:
+    early, late = network(onset=True, cutoff=4), network(onset=True, cutoff=10)
+    assert late.truth is not None
+    assert early.truth is not None
+    for before, after in zip(early.graph.texts, late.graph.texts, strict=True):
+        assert after.endswith(before), "the newest stand first, so that what was seen earlier ends the later text"
+        assert not any(f"Week {week}:" in before for week in range(5, 11))
+    assert early.graph.edges.shape[1] < 0.5 * late.graph.edges.shape[1]
+    gain = [np.abs(t.text[:, 1] - t.text[:, 0]).mean() for t in (early.truth, late.truth)]
+    assert gain[0] < 0.5 * gain[1], "the tone comes with the onset"
+
+
+def test_all_sentences_differ() -> None:
+    pools = (sentences.THRIVING, sentences.STEADY, sentences.STRUGGLING, sentences.LEAVING, sentences.NEUTRAL)
+    everything = [s for pool in pools for s in pool]
+    assert len(set(everything)) == len(everything) >= 300
+    assert not any(a != b and a in b for a in everything for b in everything)
+
+
+@pytest.mark.parametrize(
+    ("dials", "message"),
+    [
+        ({"text_signal": 1.0}, "text_signal = 1.0 lies outside 0 to 1"),
+        ({"graph_signal": -0.9}, "graph_signal = -0.9 lies outside -0.66"),
+        ({"shares": (0.5, 0.6)}, r"shares = \[0.5, 0.6\] are not"),
+        ({"redundancy": 0.5}, "redundancy > 0 needs masked > 0"),
+        ({"cutoff": 11}, "cutoff = 11 is not a week from 1 to 10"),
+    ],
+)
+def test_a_dial_out_of_range_is_refused(dials: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        network(**dials)

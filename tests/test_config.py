@@ -1,0 +1,88 @@
+"""A wrong config fails before any job starts, with the key, the value and what is allowed."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from benchmarks.config import ConfigError, check, models_of, trials_of
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "config" / "default.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("tier", ["smoke", "default", "paper"])
+def test_shipped_configs_are_right_and_named_after_their_tier(tier: str) -> None:
+    shipped = yaml.safe_load((ROOT / "config" / f"{tier}.yaml").read_text(encoding="utf-8"))
+    check(shipped)
+    assert shipped["tier"] == tier
+
+
+def put(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(config: dict[str, Any]) -> None:
+        for key in path[:-1]:
+            config = config[key]
+        config[path[-1]] = value
+
+    return change
+
+
+WRONG = [
+    (put("seeds", value=[0, -1]), r"seeds.1 = -1; expected"),
+    (put("seeds", value=[]), r"seeds = \[\]; expected a list of different integers from 0"),
+    (put("seeds", value=[0, 1000]), r"seeds, selection_seeds: \[1000\] stand in both"),
+    (put("trails", value=3), r"unknown key 'trails' \(did you mean 'trials'\?\); allowed: .*tier.*figures"),
+    (put("trials", value=2), r"trials = 2; recipe 'minilm' takes as many"),
+    (put("trials", value="many"), r"trials = 'many'; expected a number of trials from 1"),
+    (put("device", value="gpu"), r"device = 'gpu'; expected auto, cpu, cuda or cuda:N"),
+    (put("models", "mlp", value="baselines.mpl"), r"models.mlp = 'baselines.mpl': no module .*in baselines/ there are"),
+    (
+        put("models", "bert-gcn", "recipe", value="minilmm"),
+        r"models.bert-gcn.recipe = unknown 'minilmm' \(did you mean",
+    ),
+    (put("models", "bert-gcn", value={"module": "sgn.model", "recip": "minilm"}), r"models.bert-gcn.*recip"),
+    (put("models", "Bert_GCN", value="sgn.model"), r"Bert_GCN"),
+    (put("datasets", "webkb", "make", value="benchmarks.datasets.webkp"), r"datasets.webkb.make = .*there are .*webkb"),
+    (
+        put("datasets", "synthetic", "studnets", value=5),
+        r"datasets.synthetic: unknown option 'studnets' \(did you mean",
+    ),
+    (
+        put("datasets", "facebook100-reed98", value={"make": "benchmarks.datasets.facebook100", "splits": [0]}),
+        r"option 'school' is missing",
+    ),
+    (put("datasets", "webkb", "models", value=["mpl"]), r"datasets.webkb.models: unknown 'mpl' \(did you mean 'mlp'"),
+    (put("datasets", "webkb", "splits", value=["../up"]), r"datasets.webkb.splits.0 = '../up'; expected"),
+    (put("recipes", "minilm", "finetune", value="all"), r"recipes.minilm.finetune = 'all'; expected frozen or top-k"),
+    (put("recipes", "minilm", "sha256", value="abc"), r"recipes.minilm.sha256 = 'abc'; expected 64 hexadecimal digits"),
+    (put("ablations", "structure", "gcn", value={"x": {"grph": 1}}), r"unknown key 'grph' \(did you mean 'graph'\?\)"),
+    (put("ablations", "structure", "gcn", value={"x": {"graph": "no_egdes"}}), r"graph = unknown 'no_egdes'"),
+    (put("tables", value=["mian"]), r"tables = 'benchmarks.tables.mian': no module .*main"),
+    (put("limits", value={"minutes": 5}), r"limits: 'memory_mb' is missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG, ids=[m for _, m in WRONG])
+def test_wrong_config(config: dict[str, Any], change: Callable[[dict[str, Any]], None], message: str) -> None:
+    changed = copy.deepcopy(config)
+    change(changed)
+    with pytest.raises(ConfigError, match=message):
+        check(changed)
+
+
+def test_every_row_has_the_same_budget(config: dict[str, Any]) -> None:
+    for model in config["models"]:
+        entry = config["models"][model]
+        recipe = {} if isinstance(entry, str) else config["recipes"][entry["recipe"]]
+        assert trials_of(config, model) + recipe.get("trials", 0) == config["trials"]
+
+
+def test_a_dataset_may_name_its_models(config: dict[str, Any]) -> None:
+    assert models_of(config, "webkb") == ["majority", "mlp", "gcn", "transformer", "bert-gcn"]
+    config["datasets"]["webkb"]["models"] = ["gcn", "majority"]
+    assert models_of(config, "webkb") == ["majority", "gcn"]

@@ -1,0 +1,60 @@
+"""The training loop: when it stops, which weights it keeps."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from sgn.fit import DivergedError, EarlyStopping, run_epochs
+
+
+def test_stops_after_patience_epochs_without_anything_better() -> None:
+    stopping = EarlyStopping(epochs=100, patience=3)
+    scores = [0.5, 0.6, 0.6, 0.55, 0.59, 0.58]
+    stops = [stopping(epoch, score) for epoch, score in enumerate(scores, 1)]
+    assert stops == [False, False, False, False, True, True]
+    assert (stopping.best_epoch, stopping.best_score) == (2, 0.6)
+
+
+def test_a_lower_loss_breaks_a_tie() -> None:
+    stopping = EarlyStopping(epochs=100, patience=3)
+    stopping(1, 0.6, 1.0)
+    stopping(2, 0.6, 0.9)
+    assert stopping.improved
+    stopping(3, 0.6, 0.95)
+    assert not stopping.improved
+    assert stopping.best_epoch == 2
+
+
+def test_stops_after_the_last_epoch() -> None:
+    stopping = EarlyStopping(epochs=2, patience=10)
+    assert [stopping(1, 0.1), stopping(2, 0.2)] == [False, True]
+
+
+@pytest.mark.parametrize(("score", "loss"), [(math.nan, 0.0), (0.5, math.nan), (0.5, math.inf)])
+def test_a_number_that_is_not_finite_ends_training(score: float, loss: float) -> None:
+    with pytest.raises(DivergedError):
+        EarlyStopping(10, 10)(1, score, loss)
+
+
+def test_progress_is_told_with_score_and_time_left() -> None:
+    lines: list[str] = []
+    stopping = EarlyStopping(1, 10, lines.append)
+    stopping(1, 0.75)
+    assert lines == ["epoch 1/1  validation 0.7500  best 0.7500 (epoch 1)  done"]
+
+
+def test_the_best_epochs_weights_come_back() -> None:
+    module = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(module.weight, 0.0)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    seen: list[float] = []
+
+    def validate() -> tuple[float, float]:  # best where the weight is nearest to 2
+        seen.append(module.weight.item())
+        return -abs(module.weight.item() - 2.0), 0.0
+
+    run_epochs(module, optimizer, lambda: [None], lambda _: -module.weight.sum(), validate, EarlyStopping(5, 5))
+    assert seen == pytest.approx([1.0, 2.0, 3.0, 4.0, 5.0], abs=1e-4)
+    assert module.weight.item() == seen[1]

@@ -1,0 +1,73 @@
+"""The floors: dependencies point downward only, and light verbs stay light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+FLOORS = {"sgn": 0, "baselines": 1, "benchmarks": 2}
+
+
+def imports(file: Path) -> set[str]:
+    """Modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+FILES = [p for floor in FLOORS for p in sorted((ROOT / floor).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_downward(file: Path) -> None:
+    mine = file.relative_to(ROOT).parts[0]
+    for name in imports(file):
+        top = name.split(".")[0]
+        assert FLOORS.get(top, -1) <= FLOORS[mine], f"{name} stands above {mine}"
+        if mine == "baselines":
+            assert top != "baselines", "a baseline imports no other"
+    if mine == "sgn":
+        assert not {"json", "pathlib", "yaml", "pandas", "os"} & imports(file), "the method knows no files"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_score_opens_the_seal(file: Path) -> None:
+    if file.name not in ("score.py", "storage.py"):
+        assert "load_test" not in file.read_text(encoding="utf-8")
+
+
+def loaded(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has loaded after `code`."""
+    tail = "\nimport sys; print(*{m.split('.')[0] for m in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code + tail], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_light_verbs_load_no_torch() -> None:
+    tables = "; ".join(f"import benchmarks.tables.{p.stem}" for p in (ROOT / "benchmarks/tables").glob("[a-z]*.py"))
+    figures = "; ".join(f"import benchmarks.figures.{p.stem}" for p in (ROOT / "benchmarks/figures").glob("[a-z]*.py"))
+    code = f"import benchmarks.table, benchmarks.figure, benchmarks.summary; {tables}; {figures}"
+    assert not {"torch", "transformers", "sklearn"} & loaded(code)
+
+
+def test_the_command_line_and_the_supervisor_load_next_to_nothing() -> None:
+    heavy = {"torch", "transformers", "numpy", "pandas", "sklearn", "optuna"}
+    assert not heavy & loaded("import benchmarks.cli, benchmarks.supervise")
+
+
+def test_planning_loads_no_torch() -> None:
+    assert not {"torch", "transformers", "pandas"} & loaded(
+        "import benchmarks.config, benchmarks.source, benchmarks.raw"
+    )
+
+
+def test_training_an_mlp_loads_no_transformers() -> None:
+    code = "import benchmarks.tune, benchmarks.train, baselines.mlp, sgn.model"
+    assert not {"transformers", "sklearn", "matplotlib"} & loaded(code)

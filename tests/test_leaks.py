@@ -1,0 +1,174 @@
+"""No test label reaches tuning or training: change them all, and every prediction stays the same, byte for byte."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import learnable
+
+from benchmarks import encode, finetune, train, tune, tune_recipe, views
+from benchmarks.dataset import Dataset
+from benchmarks.leaks import suspicions
+from benchmarks.storage import load_split, save_dataset
+from benchmarks.views import Material
+
+SPLITS = ["0", "1"]
+SEEDS = [0, 1]
+
+
+def pipeline(dataset: Dataset, place: Path, bert: Path) -> dict[str, np.ndarray]:
+    """All steps from a dataset to the predictions of a text and a graph model, tuned on two trials."""
+    folders = {name: place / name for name in ("data", "sealed", "frozen", "out")}
+    for folder in folders.values():
+        folder.mkdir(parents=True)
+    data, frozen = folders["data"], folders["frozen"]
+    save_dataset(dataset, data, folders["sealed"])
+    recipe: dict[str, Any] = {"weights": str(bert), "tokens": 8, "finetune": "top-1", "texts": 50}
+    recipe |= {"epochs": 2, "patience": 1, "trials": 2}
+    common = {"cache": place / "cache", "device": "cpu"}
+    encode.run(data, recipe, output=frozen, **common)
+    selection, reporting = [], []
+    for split in SPLITS:
+        for purpose, folders_of in (("selection", selection), ("reporting", reporting)):
+            folders_of.append(place / split / purpose)
+            folders_of[-1].mkdir(parents=True)
+        tune_recipe.run(data, frozen, recipe, split, seeds=[9], output=selection[-1], **common)
+        finetune.run(data, frozen, recipe, split, seeds=SEEDS, output=reporting[-1], search=selection[-1], **common)
+    predictions = {}
+    for model in ("sgn.model", "baselines.transformer", "baselines.gcn"):
+        text = model != "baselines.gcn"
+        tuned, out = place / f"tuning-{model}", place / f"out-{model}"
+        tuned.mkdir()
+        out.mkdir()
+        rule = {"splits": SPLITS, "epochs": 5, "patience": 5, **common}
+        tune.run(data, model, seeds=[9], trials=2, output=tuned, states=selection if text else [], **rule)
+        train.run(data, model, seeds=SEEDS, output=out, states=reporting if text else [], tuning=tuned, **rule)
+        with np.load(out / "predictions.npz") as file:
+            predictions |= {f"{model}/{key}": file[key] for key in file.files}
+    return predictions
+
+
+def test_predictions_do_not_depend_on_test_labels(tmp_path: Path, small_bert: Path) -> None:
+    dataset = learnable()
+    flipped = dataset.labels.copy()
+    test = dataset.splits["0"].test
+    flipped[test] = 1 - flipped[test]  # training labels of split 1, test labels of split 0
+    before = pipeline(dataset, tmp_path / "a", small_bert)
+    after = pipeline(replace(dataset, labels=flipped), tmp_path / "b", small_bert)
+    assert before.keys() == after.keys()
+    for key, scores in before.items():
+        same = scores.tobytes() == after[key].tobytes()
+        assert same == ("/base/0/" in key), f"{key}: split 0 must stay the same, and split 1, which trains on them, not"
+
+
+def test_each_seed_has_states_of_its_own(tmp_path: Path, small_bert: Path) -> None:
+    predictions = pipeline(learnable(), tmp_path, small_bert)
+    material = Material(tmp_path / "data", [tmp_path / "0" / "reporting"], SPLITS)
+    with np.load(tmp_path / "0" / "reporting" / "states.npz") as file:
+        for seed in SEEDS:
+            states = file[f"seed={seed}/states"][file["index"]]
+            assert np.array_equal(material.views("0", seed).training.graph.states, states)
+        assert not np.array_equal(file["seed=0/states"], file["seed=1/states"])
+    head = "baselines.transformer/base/0"
+    assert not np.array_equal(predictions[f"{head}/0/test"], predictions[f"{head}/1/test"])
+
+
+def test_training_sees_nothing_of_hidden_students(tmp_path: Path, small_bert: Path) -> None:
+    """In an inductive split: change the hidden ones' texts, features and edges, and what is learned stays the same."""
+    dataset = learnable()
+    splits = {name: replace(split, hidden=split.test) for name, split in dataset.splits.items()}
+    graph, test = dataset.graph, set(dataset.splits["0"].test.tolist())
+    x = graph.x.clone()
+    x[sorted(test)] += 100
+    touched = np.array([a in test or b in test for a, b in graph.edges.T.tolist()])
+    other = replace(
+        graph,
+        x=x,
+        texts=tuple(f"{text} indeed" if i in test else text for i, text in enumerate(graph.texts)),
+        weights=graph.weights * torch.from_numpy(np.where(touched, 5.0, 1.0)).float(),
+    )
+    before = pipeline(replace(dataset, splits=splits), tmp_path / "a", small_bert)
+    after = pipeline(replace(dataset, splits=splits, graph=other), tmp_path / "b", small_bert)
+    mine = [key for key in before if "/base/0/" in key]
+    assert mine
+    for key in mine:
+        same = np.allclose(before[key], after[key], atol=1e-5)
+        assert same == key.endswith("validation"), (
+            f"{key}: the model is the same, and what it says of hidden ones is not"
+        )
+
+
+def scaled(dataset: Dataset, place: Path) -> torch.Tensor:
+    """Features of the training students of split 0, as models see them."""
+    for kind in ("data", "sealed"):
+        (place / kind).mkdir(parents=True)
+    save_dataset(dataset, place / "data", place / "sealed")
+    view = Material(place / "data", [], ["0"]).views("0", 0).training
+    return view.graph.x[view.train]
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_scaler_sees_training_students_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, honest: bool) -> None:
+    """And the check sees a scaler that is fitted on everybody."""
+    if not honest:
+        everybody: list[torch.Tensor] = []
+        degrees, fitted = views.with_degrees, views.Scaler.fitted
+        monkeypatch.setattr(
+            views, "with_degrees", lambda graph: (everybody.append(degrees(graph).x), degrees(graph))[1]
+        )
+        monkeypatch.setattr(views.Scaler, "fitted", lambda x: fitted(everybody[-1]))
+    dataset = learnable()
+    x = dataset.graph.x.clone()
+    x[dataset.splits["0"].test] *= 1000
+    one = scaled(dataset, tmp_path / "a")
+    other = scaled(replace(dataset, graph=replace(dataset.graph, x=x)), tmp_path / "b")
+    assert torch.equal(one, other) == honest
+
+
+@pytest.mark.parametrize(
+    ("column", "sign"),
+    [
+        (lambda labels: labels + 0.001 * np.random.default_rng(0).random(len(labels)), "alone tells a class"),
+        (lambda labels: np.arange(len(labels)) + np.random.default_rng(0).random(len(labels)), "follows the order"),
+    ],
+    ids=["derived from the label", "number of entry"],
+)
+def test_a_column_that_knows_too_much_is_noticed(column: Any, sign: str) -> None:
+    dataset = learnable()
+    assert suspicions(dataset) == []
+    x = torch.cat([dataset.graph.x, torch.from_numpy(column(dataset.labels)).float()[:, None]], dim=1)
+    planted = replace(dataset.graph, x=x, features=(*dataset.graph.features, "planted"))
+    [said] = suspicions(replace(dataset, graph=planted))
+    assert sign in said
+    assert "'planted'" in said
+
+
+def test_states_of_another_split_are_refused(tmp_path: Path, small_bert: Path) -> None:
+    dataset = learnable()
+    pipeline(dataset, tmp_path, small_bert)
+    states = tmp_path / "0" / "reporting"
+    material = Material(tmp_path / "data", [states], SPLITS)
+    material.views("0", 0)
+    with pytest.raises(ValueError, match="no states of split '1' and seed 0"):
+        material.views("1", 0)
+    with np.load(states / "states.npz") as file:
+        forged = {name: file[name] for name in file.files} | {"split": np.array("1")}
+    np.savez(states / "states.npz", **forged)
+    with pytest.raises(ValueError, match="were fine-tuned on another split than '1'"):
+        material.views("1", 0)
+
+
+def test_a_splits_loader_gives_no_other_label(tmp_path: Path) -> None:
+    dataset = learnable()
+    for kind in ("data", "sealed"):
+        (tmp_path / kind).mkdir()
+    save_dataset(dataset, tmp_path / "data", tmp_path / "sealed")
+    known, split = load_split(tmp_path / "data", "0", 240), dataset.splits["0"]
+    inside = np.concatenate([split.train, split.validation])
+    assert np.array_equal(known.labels[inside], dataset.labels[inside])
+    assert (np.delete(known.labels.numpy(), inside) == -1).all()
+    with np.load(tmp_path / "data" / "graph.npz") as file:
+        assert not [name for name in file.files if "label" in name or name == "y"]

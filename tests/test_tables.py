@@ -1,0 +1,166 @@
+"""Every table and figure file, on records made up here: contents, footnotes, bytes, LaTeX that compiles."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from benchmarks import figure, records, summary, table
+from benchmarks.metrics import SCORES
+from benchmarks.outcome import Outcome
+from benchmarks.score import COLUMNS
+from benchmarks.storage import write_json
+from benchmarks.table import DASH
+from benchmarks.workflow import command
+
+TABLES = sorted(p.stem for p in (ROOT / "benchmarks/tables").glob("[a-z]*.py"))
+FIGURES = sorted(p.stem for p in (ROOT / "benchmarks/figures").glob("[a-z]*.py"))
+MODELS = ["majority", "mlp", "gcn", "my-model_2"]
+CALL = "snakemake --cores all"
+
+
+def save(folder: Path, runs: list, classes: list, outcomes: list) -> None:
+    folder.mkdir(parents=True)
+    frames = {"runs": runs, "classes": classes, "trials": [], "outcomes": outcomes}
+    for name, rows in frames.items():
+        pd.DataFrame(rows, columns=COLUMNS[name]).to_parquet(folder / f"{name}.parquet", index=False)
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> list[Path]:
+    """Records of one dataset with a failed model, and of one that is not available."""
+    place = tmp_path / "results" / "default"
+    runs, classes, outcomes = [], [], []
+    for model in MODELS:
+        reason = "RuntimeError: 50% of R&D_x #1 {broke} in /home\\x"
+        ended = Outcome("failed", reason, "results/default/predictions/toy/gcn") if model == "gcn" else Outcome("ok")
+        outcomes.append({"dataset": "toy", "model": model, "variant": "base", **vars(ended)})
+        if model == "gcn":
+            continue
+        for seed, score in enumerate((0.6, 0.7)):
+            for variant in ("base", "no edges")[: 2 if model == "mlp" else 1]:
+                of = {"dataset": "toy", "model": model, "variant": variant, "split": "0", "seed": seed}
+                value = score - 0.1 * (variant != "base")
+                runs.append(of | {"students": 50, "prevalence": 0.3} | dict.fromkeys(SCORES, value))
+                classes += [
+                    of | {"class": c, "precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 25}
+                    for c in ("no", "yes", "micro", "macro", "weighted")
+                ]
+    save(place / "records" / "toy", runs, classes, outcomes)
+    card = {"kind": "binary", "target": "drops out", "text": "template", "classes": ["no", "yes"]}
+    write_json(place / "records" / "toy" / "card.json", card)
+    away = Outcome("not available", "no raw file", "results/default/data/far")
+    save(
+        place / "records" / "far",
+        [],
+        [],
+        [{"dataset": "far", "model": m, "variant": "base", **vars(away)} for m in MODELS],
+    )
+    return [place / "records" / "toy", place / "records" / "far"]
+
+
+def test_main_table(folders: list[Path]) -> None:
+    table.run("benchmarks.tables.main", folders, MODELS, CALL, folders[0].parent / "main")
+    numbers = pd.read_csv(folders[0].parent / "main.csv").set_index(["Dataset", "Model"])
+    row = numbers.loc[("toy (template text)", "MLP")]
+    assert row["Accuracy mean"] == pytest.approx(0.65)
+    assert row["Accuracy sd"] == pytest.approx(0.0707107, abs=1e-6)
+    assert row["Runs"] == 2
+    shown = (folders[0].parent / "main.md").read_text(encoding="utf-8")
+    assert "0.650 ± 0.071" in shown
+    assert "GCN [a]" in shown
+    assert "[a] failed: RuntimeError" in shown
+    assert "Retry: snakemake --cores all -R results/default/predictions/toy/gcn" in shown
+    assert "[b] not available: no raw file" in shown
+    assert shown.count("[b]") == len(MODELS) + 1
+    assert "my-model_2" in shown, "a new model appears without any other change"
+
+
+def test_ablations_are_paired(folders: list[Path]) -> None:
+    frame = table.load("benchmarks.tables.ablations").make(records.load(folders, MODELS, CALL))
+    assert frame["Difference", "mean"].tolist() == pytest.approx([-0.1])
+    assert frame["Difference", "sd"].tolist() == pytest.approx([0.0], abs=1e-12)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_same_records_same_bytes(folders: list[Path], name: str) -> None:
+    for place in ("a", "b"):
+        table.run(f"benchmarks.tables.{name}", folders, MODELS, CALL, folders[0].parent / place / name)
+    for suffix in (".csv", ".md", ".tex"):
+        one, two = ((folders[0].parent / p / name).with_suffix(suffix).read_bytes() for p in ("a", "b"))
+        assert one == two
+        assert one
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_same_records_same_bytes(folders: list[Path], name: str) -> None:
+    for place in ("a", "b"):
+        figure.run(f"benchmarks.figures.{name}", folders, MODELS, CALL, folders[0].parent / place / name)
+    for suffix in (".svg", ".pdf", ".png"):
+        one, two = ((folders[0].parent / p / name).with_suffix(suffix).read_bytes() for p in ("a", "b"))
+        assert one == two
+        assert len(one) > 2000
+
+
+@pytest.mark.parametrize("name", [*TABLES, *FIGURES])
+def test_nothing_available_is_no_error(folders: list[Path], name: str) -> None:
+    kind, module = ("tables", table) if name in TABLES else ("figures", figure)
+    module.run(f"benchmarks.{kind}.{name}", folders[1:], MODELS, CALL, folders[0].parent / "none" / name)
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+@pytest.mark.parametrize("name", TABLES)
+def test_latex_compiles_and_fits_the_page(folders: list[Path], name: str) -> None:
+    place = folders[0].parent
+    table.run(f"benchmarks.tables.{name}", folders, MODELS, CALL, place / name)
+    packages = "\\usepackage{booktabs,graphicx,longtable}"
+    document = "\\documentclass{article}%s\\begin{document}\\input{%s}\\end{document}" % (packages, name)  # noqa: UP031
+    (place / "document.tex").write_text(document, encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Float too large" not in done.stdout
+    assert not [points for points in re.findall(r"Overfull .hbox \((\d+)", done.stdout) if int(points) > 20]
+
+
+def test_summary_names_causes_and_commands(folders: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert summary.run(folders, CALL) == 1
+    said = capsys.readouterr().out
+    assert "3 of 8 cells are filled." in said
+    assert "failed: toy/gcn" in said
+    assert "again: snakemake --cores all -R results/default/data/far" in said
+    assert summary.run(folders[1:], CALL) == 0, "what is not available here has not failed"
+
+
+def test_a_failed_variant_loses_its_own_row(folders: list[Path]) -> None:
+    outcomes = pd.read_parquet(folders[0] / "outcomes.parquet")
+    lost = {
+        "dataset": "toy",
+        "model": "mlp",
+        "variant": "wide",
+        "status": "failed",
+        "reason": "too wide",
+        "origin": "x",
+    }
+    pd.concat([outcomes, pd.DataFrame([lost])]).to_parquet(folders[0] / "outcomes.parquet", index=False)
+    table.run("benchmarks.tables.ablations", folders, MODELS, CALL, folders[0].parent / "ablations")
+    shown = (folders[0].parent / "ablations.md").read_text(encoding="utf-8")
+    assert re.search(r"no edges +\| ROC-AUC +\| 0\.550 ± 0\.071 +\| -0\.100", shown)
+    assert re.search(rf"wide \[b\] +\| ROC-AUC +\| {DASH} +\| {DASH} +\| 0 ", shown)
+    assert "[b] failed: too wide." in shown
+    assert "[a]" not in shown, "only its own notes"
+
+
+def test_what_makes_no_sense_is_not_retried(folders: list[Path]) -> None:
+    cause = records.Empty("not applicable", "the dataset has no text", "x", CALL, [])
+    assert cause.retry == ""
+
+
+def test_the_command_of_a_tier() -> None:
+    assert command(["config/default.yaml"]) == command([]) == "snakemake --cores all"
+    given = command([str(Path.cwd() / "config" / "smoke.yaml")])
+    assert given == "snakemake --cores all --configfile config/smoke.yaml"

@@ -1,0 +1,315 @@
+"""The workflow as a user meets it: plans, reruns, kills, and the same bytes whatever the cores."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, copy_workflow, run
+
+from benchmarks.table import DASH
+
+NEW_MODEL = '''"""A new model: logistic regression on the features."""
+from dataclasses import dataclass
+from optuna.distributions import FloatDistribution
+from torch import nn
+
+@dataclass(frozen=True)
+class Config:
+    """Knobs."""
+    lr: float = 1e-2
+    weight_decay: float = 1e-3
+
+SPACE = {"lr": FloatDistribution(1e-3, 1e-1, log=True)}
+
+class Logistic(nn.Module):
+    """One linear map."""
+    def __init__(self, config, view):
+        super().__init__()
+        self.linear = nn.Linear(view.graph.num_features, view.num_outputs)
+
+    def forward(self, graph):
+        """Logits."""
+        return self.linear(graph.x)
+
+build = Logistic
+'''
+
+
+def plan(folder: Path, *flags: str) -> Counter[str]:
+    """Jobs a rule that Snakemake would run, `all` left out."""
+    done = run(["snakemake", "-n", *flags], folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    if "Nothing to be done" in done.stdout + done.stderr:
+        return Counter()
+    stats = (done.stdout + done.stderr).rsplit("Job stats:", 1)[1]
+    return Counter(
+        {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", stats, re.M) if rule not in ("all", "total")}
+    )
+
+
+def config(bert: Path) -> dict:
+    """A tier so small that it runs in seconds: one split, three models, a Transformer of random weights."""
+    small = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text(encoding="utf-8"))
+    small["datasets"] = {
+        "synthetic": {"make": "benchmarks.datasets.synthetic", "splits": [0], "students": 120},
+    }
+    recipe = {"weights": str(bert), "tokens": 8, "finetune": "top-1", "texts": 20, "epochs": 1, "patience": 1}
+    small["recipes"] = {"minilm": recipe | {"trials": 1}}
+    del small["models"]["transformer"]
+    small |= {"seeds": [0], "epochs": 3, "patience": 3}
+    small["ablations"] = {"structure": {"gcn": {"no edges": {"graph": "no_edges"}}}}
+    small["families"] = {
+        "phase": {
+            "make": "benchmarks.datasets.synthetic", "split": 0, "options": {"students": 60},
+            "grid": {"text_signal": [0.0, 0.5]}, "seeds": [0], "models": ["mlp"],
+        }
+    }  # fmt: skip
+    return small
+
+
+def workflow(folder: Path, bert: Path) -> Path:
+    copy_workflow(folder)
+    (folder / "config" / "default.yaml").write_text(yaml.safe_dump(config(bert), sort_keys=False), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_bert: Path) -> Path:
+    """A workflow that has run to its end on two cores."""
+    folder = workflow(tmp_path_factory.mktemp("finished"), small_bert)
+    done = run(["snakemake", "--cores", "2"], folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "7 of 7 cells are filled." in done.stdout + done.stderr
+    return folder
+
+
+def held_to_bytes(folder: Path) -> dict[str, str]:
+    """Hash of each file that must not depend on cores, kills or the time of day."""
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for kind in ("data", "sealed", "states", "tuning", "predictions", "records", "tables", "figures")
+        for file in sorted((folder / "results" / "smoke" / kind).rglob("*"))
+        if file.is_file() and file.name not in ("provenance.json", ".snakemake_timestamp")
+    }
+
+
+def test_a_rerun_does_nothing(finished: Path) -> None:
+    began = time.monotonic()
+    done = run(["snakemake", "--cores", "2"], finished)
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert time.monotonic() - began < 60, "the README promises ten seconds; a busy machine may take longer"
+
+
+@contextmanager
+def changed(file: Path, old: str, new: str) -> Iterator[None]:
+    """A file with `old` replaced, put back afterwards; a file that is not there comes and goes."""
+    before = file.read_text(encoding="utf-8") if file.exists() else None
+    assert before is None or old in before
+    file.write_text(new if before is None else before.replace(old, new, 1), encoding="utf-8")
+    try:
+        yield
+    finally:
+        file.unlink() if before is None else file.write_text(before, encoding="utf-8")
+
+
+OUTPUTS = {"score": 1, "table": 3, "figure": 1}
+FAMILY = {"train_family": 1, "score_family": 1}
+CHANGES = [
+    ("comment", "baselines/mlp.py", "width: int = 64", "width: int = 64  # sixty-four", {}),
+    ("docstring", "sgn/blocks.py", '"""The blocks', '"""The very blocks', {}),
+    ("a model", "baselines/mlp.py", "width: int = 64", "width: int = 32", {"tune": 1, "train": 1, **FAMILY, **OUTPUTS}),
+    ("blocks", "sgn/blocks.py", "functional.gelu", "functional.relu", {"tune": 3, "train": 3, **FAMILY, **OUTPUTS}),
+    ("a figure", "benchmarks/figures/main.py", "2.5 * rows", "2.6 * rows", {"figure": 1}),
+    ("a table", "benchmarks/tables/classes.py", '"Support"', '"Students"', {"table": 1}),
+    (
+        "a new seed", "config/default.yaml", "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n",
+        {"finetune": 1, "train": 3, "control": 1, "oracle": 1, **OUTPUTS},
+    ),
+    (
+        "a variant", "config/default.yaml", "      no edges:", "      wide:\n        width: 128\n      no edges:",
+        {"train": 1, **OUTPUTS},
+    ),
+    ("a new table", "config/default.yaml", "- main\n- datasets", "- main\n- ablations\n- datasets", {"table": 1}),
+    (
+        "a new dataset", "config/default.yaml", "  synthetic:\n",
+        "  other:\n    make: benchmarks.datasets.synthetic\n    splits: [0]\n    draw: 5\n  synthetic:\n",
+        {"prepare": 1, "encode": 1, "tune_recipe": 1, "finetune": 1, "tune": 3, "train": 3, "control": 1, "oracle": 1}
+        | OUTPUTS,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "old", "new", "jobs"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
+def test_a_change_runs_what_it_must(finished: Path, file: str, old: str, new: str, jobs: dict[str, int]) -> None:
+    with changed(finished / file, old, new):
+        assert plan(finished) == Counter(jobs)
+    assert plan(finished) == Counter()
+
+
+def test_a_new_model_is_one_file_and_one_line(finished: Path) -> None:
+    with (
+        changed(finished / "my_model.py", "", NEW_MODEL),
+        changed(
+            finished / "config" / "default.yaml", "  mlp: baselines.mlp", "  mlp: baselines.mlp\n  mine: my_model.py"
+        ),
+    ):
+        assert plan(finished) == Counter({"tune": 1, "train": 1, **OUTPUTS})
+
+
+def test_a_failing_model_loses_its_own_cells(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder, copy_function=shutil.copy2)
+    mlp, old = folder / "baselines/mlp.py", "        return self.stack(graph.x, graph)"
+    broken = "        if __import__('pathlib').Path('broken').exists():\n            raise RuntimeError('no luck')\n"
+    good = (folder / "results/smoke/tables/main.csv").read_text(encoding="utf-8").splitlines()
+    (folder / "broken").touch()
+    with changed(mlp, old, broken + old):
+        done = run(["snakemake", "--cores", "2"], folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        table = (folder / "results/smoke/tables/main.md").read_text(encoding="utf-8")
+        assert re.search(rf"\| MLP \[a\] +\| {DASH} ", table)
+        assert "[a] failed: RuntimeError: all 2 trials failed; the first: RuntimeError: no luck" in table
+        bad = (folder / "results/smoke/tables/main.csv").read_text(encoding="utf-8").splitlines()
+        assert [a == b for a, b in zip(good, bad, strict=True)].count(False) == 1, "all other rows stay as they are"
+
+        retry = re.search(r"again: snakemake --cores all (-R \S+tuning\S+)", done.stdout)
+        assert retry
+        (folder / "broken").unlink()
+        done = run(["snakemake", "--cores", "2", *retry[1].split()], folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (folder / "results/smoke/tables/main.csv").read_text(encoding="utf-8").splitlines() == good
+
+
+def test_same_bytes_on_one_core_after_a_kill(finished: Path, tmp_path: Path, small_bert: Path) -> None:
+    folder = workflow(tmp_path, small_bert)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = ["snakemake", "--cores", "1"]
+    env = os.environ | {"PYTHONPATH": str(folder), "PATH": path}
+    first = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 200
+    while not list((folder / "results/smoke/tuning").glob("*/*.part")):  # in the middle of a study
+        assert time.monotonic() < deadline, "no study has begun"
+        assert first.poll() is None, "the workflow ended early"
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)  # the workflow alone: its jobs have to notice by themselves
+    first.wait()
+    done = run(command, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert held_to_bytes(folder) == held_to_bytes(finished)
+
+
+def test_a_reference_holds_all_that_tables_need(finished: Path, tmp_path: Path) -> None:
+    reference = tmp_path / "smoke@here"
+    done = run(["sgn", "keep", "--results", "results/smoke", "--output", str(reference)], finished)
+    assert done.returncode == 0, done.stderr
+    verbs = json.loads((reference / "provenance.json").read_text(encoding="utf-8"))["verbs"]
+    assert {verb: v["jobs"] for verb, v in verbs.items()} == {
+        "prepare": 1, "encode": 1, "tune-recipe": 1, "finetune": 1, "tune": 3, "train": 4, "oracle": 1, "each": 3
+    }  # fmt: skip
+    again = ["sgn", "table", "--name", "benchmarks.tables.main", "--output", str(tmp_path / "main")]
+    again += ["--records-of", str(reference / "records" / "synthetic"), "--workflow", "snakemake --cores all"]
+    again += ["--models", "majority", "mlp", "gcn", "bert-gcn", "oracle"]
+    assert run(again, finished).returncode == 0
+    assert (tmp_path / "main.csv").read_bytes() == (finished / "results/smoke/tables/main.csv").read_bytes()
+
+
+def test_a_second_workflow_waits_its_turn(finished: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "from pathlib import Path; from benchmarks.workflow import hold_lock\n"
+         "hold_lock(Path('results/smoke')); print('held', flush=True); input()"],
+        cwd=finished, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with changed(finished / "benchmarks/figures/main.py", "2.5 * rows", "2.7 * rows"):
+        refused = run(["snakemake", "--cores", "1"], finished)
+    holder.communicate("\n")
+    assert refused.returncode != 0
+    assert "another snakemake is writing results/smoke" in refused.stdout + refused.stderr
+
+
+def test_a_wrong_config_stops_before_any_job(finished: Path) -> None:
+    with changed(finished / "config" / "default.yaml", "trials: 2", "trails: 2"):
+        done = run(["snakemake", "--cores", "1"], finished)
+    assert done.returncode != 0
+    assert "unknown key 'trails' (did you mean 'trials'?)" in done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The dry run of each tier that the repository ships, in a folder without results.
+
+    Without the rules' messages, in whose place Snakemake then prints each job's inputs and outputs.
+    """
+    folder = copy_workflow(tmp_path_factory.mktemp("plans"))
+    for file in (folder / "rules").glob("*.smk"):
+        rules = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"    message:\n        .*\n", "", rules), encoding="utf-8")
+    tiers = {}
+    for tier in ("smoke", "default", "paper"):
+        done = run(["snakemake", "-n", "--configfile", f"config/{tier}.yaml"], folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        tiers[tier] = done.stdout + done.stderr
+    return tiers
+
+
+@pytest.mark.parametrize(("tier", "limit"), [("smoke", 30), ("default", 250)])
+def test_number_of_jobs(plans: dict[str, str], tier: str, limit: int) -> None:
+    total = re.search(r"^total +(\d+)", plans[tier], re.M)
+    assert total
+    assert int(total[1]) <= limit
+
+
+def test_number_of_finetunings() -> None:
+    """At most 40 on more than 300 texts; only the datasets named here have fewer or none."""
+    default = yaml.safe_load((ROOT / "config" / "default.yaml").read_text(encoding="utf-8"))
+    few_texts = {"synthetic", "mooc-ed-day20", "glasgow-cannabis", "physics-passfail-week38"}
+    each = len(default["seeds"]) + default["recipes"]["minilm"]["trials"] * len(default["selection_seeds"])
+    splits = [len(entry["splits"]) for name, entry in default["datasets"].items() if name not in few_texts]
+    assert each * sum(splits) <= 40
+
+
+@pytest.mark.parametrize("tier", ["smoke", "default", "paper"])
+def test_only_score_takes_sealed_labels(plans: dict[str, str], tier: str) -> None:
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n    (?:input: (.*)\n    )?output: (.*)$", plans[tier], re.M)
+    assert len(jobs) > 20
+    takers = {rule for rule, inputs, _ in jobs if "/sealed/" in inputs}
+    makers = {rule for rule, _, outputs in jobs if "/sealed/" in outputs}
+    assert takers - {"score_family"} == {"score"}
+    assert makers - {"prepare_family"} == {"prepare"}
+
+
+def test_raw_files_are_inputs_of_no_rule(plans: dict[str, str]) -> None:
+    for rule, inputs in re.findall(r"^(?:local)?rule (\w+):\n    input: (.*)$", plans["default"], re.M):
+        assert all(path.startswith("results/") for path in inputs.split(", ")), rule
+
+
+def test_without_mirror_and_network_the_rest_is_there(tmp_path: Path, small_bert: Path) -> None:
+    folder = workflow(tmp_path, small_bert)
+    asked = config(small_bert) | {"models": {"mlp": "baselines.mlp"}, "ablations": {}}
+    asked["datasets"]["synthetic"]["splits"] = [0]
+    asked["datasets"]["webkb"] = {"make": "benchmarks.datasets.webkb", "splits": ["cornell"]}
+    asked["datasets"]["reed"] = {"make": "benchmarks.datasets.facebook100", "splits": [0], "school": "Reed98"}
+    (folder / "config" / "default.yaml").write_text(yaml.safe_dump(asked, sort_keys=False), encoding="utf-8")
+    unreachable = "http://127.0.0.1:9"  # the discard port: nobody listens
+    done = run(
+        ["snakemake", "--cores", "2"], folder, SGN_MIRROR="nowhere", https_proxy=unreachable, HTTPS_PROXY=unreachable
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = (folder / "results/smoke/tables/main.md").read_text(encoding="utf-8")
+    assert re.search(r"synthetic.*\| Majority +\| 0\.\d{3}", table)
+    assert "[a] not available: webkb/webkb.tar.xz is not available" in table
+    assert "f6d0366763ad90cce8a3c9262c4f9664900609fb9abec895c4ff65c0ccc553ea" in table
+    assert "[b] not available: facebook100/Reed98.mat is not available" in table
