@@ -53,6 +53,4 @@ onstart:
 
 onsuccess:
     shell("sgn summary --workflow {COMMAND:q} --records-of {ALL_RECORDS} {FAMILY_RECORDS} || true")
-    print(
-        f"Tables are in results/{TIER}/tables/, figures in results/{TIER}/figures/."
-    )
+    print(f"Tables are in results/{TIER}/tables/, figures in results/{TIER}/figures/.")

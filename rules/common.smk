@@ -87,9 +87,7 @@ def states_of(purpose):
 
 def searches_of(wildcards):
     """Folders with the trials of the recipes that a dataset's rows use."""
-    recipes = {
-        recipe_of(config, model): None for model in models_of(config, wildcards.dataset)
-    }
+    recipes = {recipe_of(config, model): None for model in models_of(config, wildcards.dataset)}
     return [
         f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/{split}/selection"
         for recipe in recipes
@@ -102,13 +100,8 @@ def folders_of(kind, models):
     """A dataset's folders of a kind, one a model that runs on it."""
 
     def folders(wildcards):
-        asked = [
-            model for model in models_of(config, wildcards.dataset) if model in models
-        ]
-        return [
-            f"results/{wildcards.tier}/{kind}/{wildcards.dataset}/{model}"
-            for model in asked
-        ]
+        asked = [model for model in models_of(config, wildcards.dataset) if model in models]
+        return [f"results/{wildcards.tier}/{kind}/{wildcards.dataset}/{model}" for model in asked]
 
     return folders
 

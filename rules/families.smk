@@ -9,8 +9,6 @@ rule prepare_family:
         sealed=directory("results/{tier}/sealed/{family}"),
     log:
         "logs/{tier}/prepare/{family}.log",
-    message:
-        "prepare_family {wildcards.family}: graphs and splits of every cell"
     priority: 40
     resources:
         **RESOURCES,
@@ -21,6 +19,8 @@ rule prepare_family:
         grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
         options=as_json(lambda wildcards: config["families"][wildcards.family]["options"]),
         split=lambda wildcards: config["families"][wildcards.family]["split"],
+    message:
+        "prepare_family {wildcards.family}: graphs and splits of every cell"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
         " --grid {params.grid:q}"
@@ -42,8 +42,6 @@ rule encode_family:
         directory("results/{tier}/states/{family}/{recipe}/frozen"),
     log:
         "logs/{tier}/encode/{family}/{recipe}.log",
-    message:
-        "encode_family {wildcards.family}: the texts, with {wildcards.recipe}"
     priority: 30
     threads: config["threads"]
     resources:
@@ -54,6 +52,8 @@ rule encode_family:
         recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
         threads=config["threads"],
         device=DEVICE,
+    message:
+        "encode_family {wildcards.family}: the texts, with {wildcards.recipe}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
         " --grid {params.grid:q}"
@@ -75,8 +75,6 @@ rule finetune_family:
         directory("results/{tier}/states/{family}/{recipe}/reporting"),
     log:
         "logs/{tier}/finetune/{family}/{recipe}.log",
-    message:
-        "finetune_family {wildcards.family}: {wildcards.recipe}"
     priority: 20
     threads: config["threads"]
     resources:
@@ -89,6 +87,8 @@ rule finetune_family:
         seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
         threads=config["threads"],
         device=DEVICE,
+    message:
+        "finetune_family {wildcards.family}: {wildcards.recipe}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
         " --grid {params.grid:q}"
@@ -113,8 +113,6 @@ rule train_family:
         directory("results/{tier}/predictions/{family}/{model}"),
     log:
         "logs/{tier}/train/{family}/{model}.log",
-    message:
-        "train_family {wildcards.family}: {wildcards.model}"
     wildcard_constraints:
         model="|".join([*CONTROLS, *MODELS]),
     threads: config["threads"]
@@ -131,6 +129,8 @@ rule train_family:
         patience=config["patience"],
         threads=config["threads"],
         device=DEVICE,
+    message:
+        "train_family {wildcards.family}: {wildcards.model}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
         " --grid {params.grid:q}"
@@ -156,8 +156,6 @@ rule oracle_family:
         directory("results/{tier}/predictions/{family}/{model}"),
     log:
         "logs/{tier}/oracle/{family}/{model}.log",
-    message:
-        "oracle_family {wildcards.family}: {wildcards.model}"
     wildcard_constraints:
         model="|".join(ORACLES) or "none",
     resources:
@@ -168,6 +166,8 @@ rule oracle_family:
         sources=lambda wildcards: config["oracles"][wildcards.model],
         split=lambda wildcards: config["families"][wildcards.family]["split"],
         seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
+    message:
+        "oracle_family {wildcards.family}: {wildcards.model}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
         " --grid {params.grid:q}"
@@ -190,13 +190,13 @@ rule score_family:
         directory("results/{tier}/records/{family}"),
     log:
         "logs/{tier}/score/{family}.log",
-    message:
-        "score_family {wildcards.family}: every row"
     resources:
         **RESOURCES,
     params:
         code=code_of("benchmarks.score"),
         grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+    message:
+        "score_family {wildcards.family}: every row"
     shell:
         "sgn score"
         " --dataset {wildcards.family}"

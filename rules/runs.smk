@@ -129,8 +129,6 @@ rule oracle:
         directory("results/{tier}/predictions/{dataset}/{model}"),
     log:
         "logs/{tier}/oracle/{dataset}/{model}.log",
-    message:
-        "oracle {wildcards.dataset}: {wildcards.model}"
     wildcard_constraints:
         model="|".join(ORACLES) or "none",
     resources:
@@ -140,6 +138,8 @@ rule oracle:
         sources=lambda wildcards: config["oracles"][wildcards.model],
         splits=splits_of,
         seeds=config["seeds"],
+    message:
+        "oracle {wildcards.dataset}: {wildcards.model}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} oracle"
         " --data {input.data:q}"
