@@ -8,33 +8,25 @@ Floor 1: imports sgn only.
 from dataclasses import dataclass
 
 import torch
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from torch import Tensor, nn
 
-from sgn.blocks import FeedForward, Stack, States
+from sgn import blocks
+from sgn.blocks import FeedForward, Knobs, Stack, States
 from sgn.fit import Predictor, Report
 from sgn.fit import fit as fit_module
 from sgn.graph import StudentGraph, TrainingView
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Knobs):
     """Knobs of Transformer-only; all but `head` belong to a new head."""
 
-    head: str = "finetuned"
-    width: int = 64
-    dropout: float = 0.5
-    lr: float = 5e-3
-    weight_decay: float = 1e-3
+    head: str = "finetuned"  # finetuned or new
+    layers: int = 0  # of a new head
 
 
-SPACE = {
-    "head": CategoricalDistribution(["finetuned", "linear", "mlp"]),
-    "width": CategoricalDistribution([32, 64, 128]),
-    "dropout": FloatDistribution(0.0, 0.7),
-    "lr": FloatDistribution(1e-3, 3e-2, log=True),
-    "weight_decay": FloatDistribution(1e-5, 1e-1, log=True),
-}
+SPACE = blocks.SPACE | {"head": CategoricalDistribution(["finetuned", "new"]), "layers": IntDistribution(0, 1)}
 
 
 class Head(nn.Module):
@@ -44,16 +36,12 @@ class Head(nn.Module):
         super().__init__()
         size = view.graph.num_states
         self.states = States(size, config.dropout)
-        self.head: nn.Module
-        if config.head == "linear":
-            self.head = nn.Linear(size, view.num_outputs)
-        else:
-            self.head = Stack(size, config.width, view.num_outputs, config.dropout, [FeedForward(config.width)])
+        layers = [FeedForward(config.width) for _ in range(config.layers)]
+        self.stack = Stack(size, view.num_outputs, layers, config)
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]."""
-        h = self.states(graph.states)
-        return self.head(h) if isinstance(self.head, nn.Linear) else self.head(h, graph)
+        return self.stack(self.states(graph.states), graph)
 
 
 def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predictor:

@@ -182,8 +182,8 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
             if model not in config["models"]:
                 yield f"ablations.{table}: {_unknown(model, config['models'])}"
                 continue
-            knobs = [*source.fields(module_of(config, model), "Config", root), "graph"]
-            kinds = source.types(module_of(config, model), "Config", root)
+            kinds = source.fields(module_of(config, model), "Config", root)
+            knobs = [*kinds, "graph"]
             for variant, changes in variants.items():
                 where = f"ablations.{table}.{model}.{variant}"
                 if "/" in variant or variant == BASE or (model, variant) in seen:

@@ -60,24 +60,40 @@ def keywords(name: str, function: str, root: Path = ROOT) -> dict[str, bool]:
     raise ValueError(f"{module_file(name, root)}: there is no function {function}()")
 
 
-def fields(name: str, dataclass: str, root: Path = ROOT) -> list[str]:
-    """Field names of a module-level dataclass."""
-    for node in _tree(module_file(name, root)).body:
+def fields(name: str, dataclass: str, root: Path = ROOT) -> dict[str, str]:
+    """Fields of a module-level dataclass, those of its bases first, with their annotations as written."""
+    tree = _tree(module_file(name, root))
+    for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == dataclass:
-            return [n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+            found: dict[str, str] = {}
+            for base in node.bases:
+                if isinstance(base, ast.Name):
+                    module = _imported_from(tree, base.id) or name
+                    found |= fields(module, base.id, root) if _is_ours(module, root) else {}
+            own = [n for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+            return found | {n.target.id: ast.unparse(n.annotation) for n in own}  # type: ignore[union-attr]
     raise ValueError(f"{module_file(name, root)}: there is no class {dataclass}")
 
 
-def types(name: str, owner: str, root: Path = ROOT) -> dict[str, str]:
-    """Annotations, as written, of a module-level function's parameters or a dataclass's fields."""
+def types(name: str, function: str, root: Path = ROOT) -> dict[str, str]:
+    """Annotations, as written, of a module-level function's parameters."""
     for node in _tree(module_file(name, root)).body:
-        if isinstance(node, ast.FunctionDef) and node.name == owner:
+        if isinstance(node, ast.FunctionDef) and node.name == function:
             given = [(a.arg, a.annotation) for a in (*node.args.args, *node.args.kwonlyargs)]
             return {argument: ast.unparse(annotation) for argument, annotation in given if annotation}
-        if isinstance(node, ast.ClassDef) and node.name == owner:
-            fields = [n for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-            return {n.target.id: ast.unparse(n.annotation) for n in fields}  # type: ignore[union-attr]
     return {}
+
+
+def _imported_from(tree: ast.Module, word: str) -> str | None:
+    """The module that `word` is imported from; None where it is defined here."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and any((a.asname or a.name) == word for a in node.names):
+            return node.module
+    return None
+
+
+def _is_ours(name: str, root: Path) -> bool:
+    return bool(_files(name, root, root))
 
 
 def functions(name: str, root: Path = ROOT) -> list[str]:

@@ -46,6 +46,10 @@ class Material:
         states, logits = self._read_states(known, seed)
         graph = edit(replace(graph, states=states, logits=logits))
         view = known.view(graph, self.task)
+        if not len(known.hidden):  # a hidden student's neighbors have no label that may be known
+            own = torch.full_like(view.labels, -1)
+            own[view.train] = view.labels[view.train]
+            view = replace(view, graph=replace(view.graph, known=self.task.one_hot(own)))
         degrees = with_degrees(view.graph)
         scaler = Scaler.fitted(degrees.x[view.train])
         training = replace(view, graph=scaler(degrees))

@@ -1,13 +1,54 @@
-"""The blocks that every model is a stack of: residual scaffold, feed-forward, graph convolution.
+"""The blocks that every model is a stack of, their knobs, and the ranges in which these are tuned.
 
 Models differ by the blocks they stack and by nothing else, so that a comparison of two rows is a comparison of
-two blocks. Floor 0: imports torch and `sgn.graph` only.
+two blocks. Floor 0: imports torch, optuna's distributions and sgn only.
 """
 
-import torch
-from torch import Tensor, nn
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from sgn.graph import StudentGraph
+import torch
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sgn.fit import Training
+from sgn.graph import Adjacency, StudentGraph
+
+
+@dataclass(frozen=True)
+class Knobs(Training):
+    """Knobs of any stack."""
+
+    width: int = 64
+    layers: int = 2
+    dropout: float = 0.5
+    norm: str = "layer"  # before each block: layer, batch or none
+    residual: bool = True
+
+
+@dataclass(frozen=True)
+class GraphKnobs(Knobs):
+    """Knobs of a stack with graph convolutions."""
+
+    neighbors: str = "symmetric"
+    drop_edge: float = 0.0
+
+
+SPACE = {
+    "width": CategoricalDistribution([32, 64, 128]),
+    "layers": IntDistribution(1, 3),
+    "dropout": FloatDistribution(0.0, 0.7),
+    "lr": FloatDistribution(1e-3, 3e-2, log=True),
+    "weight_decay": FloatDistribution(1e-5, 1e-1, log=True),
+}
+GRAPH_SPACE = SPACE | {
+    "neighbors": CategoricalDistribution(["symmetric", "separate"]),
+    "known_labels": CategoricalDistribution([False, True]),
+}
+
+EXACT_ATTENTION = 5_000
+"""Students up to which attention compares every pair."""
 
 
 class FeedForward(nn.Module):
@@ -29,35 +70,85 @@ class GraphConv(nn.Module):
     https://arxiv.org/abs/1609.02907). `neighbors="separate"`: the student, the mean of those who point to her and
     the mean of those she points to each have a weight matrix of their own, which a directed or heterophilous
     graph needs (Zhu et al., 2020, https://arxiv.org/abs/2006.11468; Rossi et al., 2023,
-    https://arxiv.org/abs/2305.10498).
+    https://arxiv.org/abs/2305.10498). `drop_edge`: the chance that an interaction is left out of a training pass
+    (Rong et al., 2020, https://arxiv.org/abs/1907.10903).
     """
 
-    def __init__(self, width: int, neighbors: str) -> None:
+    def __init__(self, width: int, neighbors: str, drop_edge: float = 0.0) -> None:
         super().__init__()
         if neighbors not in ("symmetric", "separate"):
             raise ValueError(f"neighbors is 'symmetric' or 'separate', not {neighbors!r}")
-        self.neighbors = neighbors
+        self.neighbors, self.drop_edge = neighbors, drop_edge
         self.linear = nn.Linear(width if neighbors == "symmetric" else 3 * width, width)
 
     def forward(self, h: Tensor, graph: StudentGraph) -> Tensor:
         """[N, width] to [N, width]."""
         if self.neighbors == "symmetric":
-            return self.linear(graph.symmetric @ h)
-        return self.linear(torch.cat([h, graph.incoming @ h, graph.outgoing @ h], dim=1))
+            return self.linear(self._thinned(graph.symmetric) @ h)
+        means = [self._thinned(side) @ h for side in (graph.incoming, graph.outgoing)]
+        return self.linear(torch.cat([h, *means], dim=1))
+
+    def _thinned(self, adjacency: Adjacency) -> Adjacency:
+        return adjacency.thinned(self.drop_edge) if self.training and self.drop_edge else adjacency
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over students, whoever they interact with (Vaswani et al., 2017, arXiv:1706.03762).
+
+    Exact up to `EXACT_ATTENTION` students; above, linear attention with the feature map elu + 1 (Katharopoulos et al.,
+    2020, https://arxiv.org/abs/2006.16236), whose cost grows with N and not with N².
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"width {width} is no multiple of {heads} attention heads")
+        self.heads = heads
+        self.inputs = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
+
+    def forward(self, h: Tensor, graph: StudentGraph) -> Tensor:
+        """[N, width] to [N, width]."""
+        n, width = h.shape
+        query, key, value = (
+            self.inputs(h).view(n, 3, self.heads, width // self.heads).permute(1, 2, 0, 3)
+        )  # [heads, N, d]
+        if n <= EXACT_ATTENTION:
+            mixed = functional.scaled_dot_product_attention(query[None], key[None], value[None])[0]
+        else:
+            mixed = linear_attention(query, key, value)
+        return self.output(mixed.permute(1, 0, 2).reshape(n, width))
+
+
+def linear_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention [heads, N, d] with weights proportional to (elu(q) + 1) · (elu(k) + 1)."""
+    query, key = functional.elu(query) + 1, functional.elu(key) + 1
+    context = key.transpose(1, 2) @ value  # [heads, d, d]
+    total = query @ key.sum(1)[..., None]  # [heads, N, 1]
+    return (query @ context) / total
 
 
 class Residual(nn.Module):
     """h + dropout(gelu(block(norm(h)))): the scaffold around every block (Luo et al., 2024, arXiv:2406.08993)."""
 
-    def __init__(self, block: nn.Module, width: int, dropout: float) -> None:
+    def __init__(self, block: nn.Module, knobs: Knobs) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
+        self.norm = NORMS[knobs.norm](knobs.width)
         self.block = block
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(knobs.dropout)
+        self.residual = knobs.residual
 
     def forward(self, h: Tensor, graph: StudentGraph) -> Tensor:
         """[N, width] to [N, width]."""
-        return h + self.dropout(nn.functional.gelu(self.block(self.norm(h), graph)))
+        update = self.dropout(functional.gelu(self.block(self.norm(h), graph)))
+        return h + update if self.residual else update
+
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "layer": nn.LayerNorm,
+    "batch": nn.BatchNorm1d,
+    "none": lambda width: nn.Identity(),
+}
 
 
 class States(nn.Module):
@@ -76,12 +167,12 @@ class States(nn.Module):
 class Stack(nn.Module):
     """Embed the inputs, run residual blocks, read out: the scaffold that all torch models share."""
 
-    def __init__(self, inputs: int, width: int, outputs: int, dropout: float, blocks: list[nn.Module]) -> None:
+    def __init__(self, inputs: int, outputs: int, blocks: Sequence[nn.Module], knobs: Knobs) -> None:
         super().__init__()
-        self.embed = nn.Linear(inputs, width)
-        self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Residual(block, width, dropout) for block in blocks)
-        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, outputs))
+        self.embed = nn.Linear(inputs, knobs.width)
+        self.dropout = nn.Dropout(knobs.dropout)
+        self.blocks = nn.ModuleList(Residual(block, knobs) for block in blocks)
+        self.head = nn.Sequential(nn.LayerNorm(knobs.width), nn.Linear(knobs.width, outputs))
 
     def forward(self, inputs: Tensor, graph: StudentGraph) -> Tensor:
         """Inputs [N, inputs] to logits [N, outputs]."""
@@ -89,3 +180,20 @@ class Stack(nn.Module):
         for block in self.blocks:
             h = block(h, graph)
         return self.head(h)
+
+
+def convolutions(knobs: GraphKnobs) -> list[nn.Module]:
+    """The graph convolutions of a stack."""
+    return [GraphConv(knobs.width, knobs.neighbors, knobs.drop_edge) for _ in range(knobs.layers)]
+
+
+def tabular_size(graph: StudentGraph, knobs: Knobs) -> int:
+    """Columns of `tabular`."""
+    return graph.num_features + (graph.num_known if knobs.known_labels else 0)
+
+
+def tabular(graph: StudentGraph, knobs: Knobs) -> Tensor:
+    """What is known of each student besides text: features, and where the knobs say so labels [N, F (+ C)]."""
+    if knobs.known_labels and graph.known is not None:
+        return torch.cat([graph.x, graph.known], dim=1)
+    return graph.x

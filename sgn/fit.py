@@ -7,6 +7,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -16,6 +17,24 @@ from sgn.graph import StudentGraph, TrainingView
 
 Predictor = Callable[[StudentGraph], Tensor]
 """Maps any graph of the training graph's kind to probabilities [N, K]."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Knobs of the shared loop, the same for each model: a model's `Config` extends them.
+
+    `known_labels`: the model may read the training labels of other students as inputs (Shi et al., 2021,
+    https://arxiv.org/abs/2009.03509): in each epoch those of a random half, while the loss is over the other half.
+    `class_weights`: each class weighs the same in the loss. `early_stopping=False`: all epochs, the last one's weights.
+    """
+
+    lr: float = 5e-3
+    weight_decay: float = 1e-3  # decoupled (Loshchilov & Hutter, 2019, https://arxiv.org/abs/1711.05101)
+    label_smoothing: float = 0.0
+    class_weights: bool = False
+    clip: float = 1.0  # norm of the gradient at most
+    known_labels: bool = False
+    early_stopping: bool = True
 
 
 class DivergedError(RuntimeError):
@@ -72,10 +91,12 @@ def run_epochs(
     loss: Callable[[Any], Tensor],
     validate: Callable[[], tuple[float, float]],
     report: Report,
+    clip: float = 1.0,
+    keep_best: bool = True,
 ) -> None:
-    """Train until `report` says stop, then put the best epoch's weights back.
+    """Train until `report` says stop, then put the best epoch's weights back (or keep the last one's).
 
-    `validate` returns (score, loss) on the validation students.
+    `validate` returns (score, loss) on the validation students; the gradient's norm is at most `clip`.
     """
     best: dict[str, Tensor] = {}
     stop, epoch = False, 0
@@ -85,36 +106,39 @@ def run_epochs(
         for batch in batches():
             optimizer.zero_grad()
             loss(batch).backward()
-            nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+            nn.utils.clip_grad_norm_(module.parameters(), clip)
             optimizer.step()
         module.eval()
         with torch.no_grad():
             stop = report(epoch, *validate())
-        if report.improved:
+        if keep_best and report.improved:
             best = copy.deepcopy(module.state_dict())
-    module.load_state_dict(best)
+    if keep_best:
+        module.load_state_dict(best)
 
 
 def fit(
-    build: Callable[[Any, TrainingView], nn.Module], config: Any, view: TrainingView, seed: int, report: Report
+    build: Callable[[Any, TrainingView], nn.Module], config: Training, view: TrainingView, seed: int, report: Report
 ) -> Predictor:
-    """Train a module whose `forward(graph)` gives logits [N, K] on the whole graph.
-
-    `config` has `lr` and `weight_decay` (decoupled; Loshchilov & Hutter, 2019).
-    """
+    """Train a module whose `forward(graph)` gives logits [N, K] on the whole graph."""
     torch.manual_seed(seed)
     task, graph = view.task, view.graph
     module = build(config, view).to(graph.x.device)
     optimizer = torch.optim.AdamW(module.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+    weights = task.balance(view.labels[view.train]) if config.class_weights else None
 
     def loss(_: None) -> Tensor:
-        return task.loss(module(graph)[view.train], view.labels[view.train])
+        asked, shown = view.train, graph
+        if config.known_labels:
+            half = torch.rand(len(view.train), device=asked.device) < 0.5
+            asked, shown = view.train[half], graph.without_labels(view.train[half])
+        return task.loss(module(shown)[asked], view.labels[asked], config.label_smoothing, weights)
 
     def validate() -> tuple[float, float]:
         logits, labels = module(graph)[view.validation], view.labels[view.validation]
         return task.score(task.link(logits), labels), task.loss(logits, labels).item()
 
-    run_epochs(module, optimizer, lambda: [None], loss, validate, report)
+    run_epochs(module, optimizer, lambda: [None], loss, validate, report, config.clip, config.early_stopping)
 
     @torch.no_grad()
     def predict(graph: StudentGraph) -> Tensor:

@@ -3,6 +3,7 @@
 Floor 0: imports torch only, and touches no file.
 """
 
+import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,11 +19,15 @@ from sgn.task import Task
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
 
+PER_STUDENT = ("states", "logits", "text_index", "known")
+"""Optional tensors of a graph with a row a student."""
+
+
 @dataclass(frozen=True, eq=False)
 class StudentGraph:
     """Students with features and text, and who interacts with whom.
 
-    N students, F features, E edges, H dimensions of the encoder's states, K outputs of its head.
+    N students, F features, E edges, H dimensions of the encoder's states, K outputs of its head, C label inputs.
     An undirected graph holds each edge in both directions.
     """
 
@@ -34,7 +39,8 @@ class StudentGraph:
     directed: bool
     states: Tensor | None = None  # [N, H] what a recipe makes of each student's text
     logits: Tensor | None = None  # [N, K] the head of a fine-tuned recipe
-    tokens: tuple[Tensor, ...] | None = None  # N token id vectors, for models that train through the encoder
+    text_index: Tensor | None = None  # [N] place of each student's text among those that the encoder read
+    known: Tensor | None = None  # [N, C] training labels as inputs (`Task.one_hot`); zeros for everybody else
 
     def __post_init__(self) -> None:
         n = len(self.x)
@@ -51,7 +57,7 @@ class StudentGraph:
             raise ValueError(f"an edge points outside the {n} students")
         if not (torch.isfinite(self.weights) & (self.weights > 0)).all():
             raise ValueError("an edge weight is not a positive finite number")
-        for name in ("states", "logits", "tokens"):
+        for name in PER_STUDENT:
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 raise ValueError(f"{len(value)} {name} for {n} students")
@@ -70,6 +76,11 @@ class StudentGraph:
         if self.states is None:
             raise ValueError("this graph carries no encoder states: give the model a recipe in the config")
         return self.states.shape[1]
+
+    @property
+    def num_known(self) -> int:
+        """C; zero when the graph carries no known labels."""
+        return 0 if self.known is None else self.known.shape[1]
 
     @cached_property
     def symmetric(self) -> "Adjacency":
@@ -110,21 +121,31 @@ class StudentGraph:
             texts=_pick(self.texts, keep),
             edges=edges[:, inside],
             weights=self.weights[inside],
-            states=None if self.states is None else self.states[keep],
-            logits=None if self.logits is None else self.logits[keep],
-            tokens=None if self.tokens is None else _pick(self.tokens, keep),
+            **{name: rows[keep] for name, rows in self._per_student().items()},
         )
 
     def to(self, device: str | torch.device) -> "StudentGraph":
-        """The same graph with its tensors on a device (tokens stay where they are)."""
+        """The same graph with its tensors on a device."""
         return replace(
             self,
             x=self.x.to(device),
             edges=self.edges.to(device),
             weights=self.weights.to(device),
-            states=None if self.states is None else self.states.to(device),
-            logits=None if self.logits is None else self.logits.to(device),
+            **{name: rows.to(device) for name, rows in self._per_student().items()},
         )
+
+    def without_labels(self, students: Tensor) -> "StudentGraph":
+        """The graph with the labels of `students` unknown; adjacencies that were computed are kept."""
+        if self.known is None:
+            raise ValueError("this graph carries no known labels: views are made with those of training students")
+        shown = copy.copy(self)
+        known = self.known.clone()
+        known[students] = 0.0
+        object.__setattr__(shown, "known", known)
+        return shown
+
+    def _per_student(self) -> dict[str, Any]:
+        return {name: rows for name in PER_STUDENT if (rows := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +200,30 @@ class Adjacency:
     def __matmul__(self, h: Tensor) -> Tensor:
         """Propagate h [N, d]."""
         return _Product.apply(self.matrix, self.transpose, h)
+
+    def thinned(self, share: float) -> "Adjacency":
+        """Each entry off the diagonal left out with probability `share`, the others larger so that the mean stays."""
+        rows, columns = self._places
+        kept = torch.rand(len(rows), device=rows.device) >= share
+        scale = torch.where(rows == columns, 1.0, kept / (1 - share))
+        values = self.matrix.values() * scale
+        return Adjacency(_like(self.matrix, values), _like(self.transpose, values[self._transposed]))
+
+    @cached_property
+    def _places(self) -> tuple[Tensor, Tensor]:
+        """Row and column of each entry."""
+        counts = self.matrix.crow_indices().diff()
+        return torch.arange(len(counts), device=counts.device).repeat_interleave(counts), self.matrix.col_indices()
+
+    @cached_property
+    def _transposed(self) -> Tensor:
+        """Entries in the order in which the transpose holds them."""
+        rows, columns = self._places
+        return (columns * self.matrix.shape[0] + rows).argsort()
+
+
+def _like(matrix: Tensor, values: Tensor) -> Tensor:
+    return torch.sparse_csr_tensor(matrix.crow_indices(), matrix.col_indices(), values, matrix.shape, check_invariants=False)
 
 
 class _Product(torch.autograd.Function):

@@ -1,9 +1,10 @@
 """BERT+GCN, the subject of the paper: convolve what the Transformer reads over whom the students interact with.
 
 Cascade: a recipe fine-tunes the Transformer on the task; its state of each student's text stands beside her tabular
-features, and graph convolutions carry both along the weighted interactions. The blocks and their ranges are the
-baselines' own, so that the text is the only difference from GCN. From Transformer it differs by the graph and by the
-tabular features; without edges (an ablation), by the features alone.
+features, and graph convolutions carry both along the weighted interactions. `interpolation` mixes what they predict
+with what the Transformer's own head predicts (Lin et al., 2021, BertGCN, https://arxiv.org/abs/2105.05727).
+Blocks and ranges are the baselines' own, so that the text is the only difference from GCN. From Transformer it
+differs by the graph and by the tabular features; without edges (an ablation), by the features alone.
 Floor 0: imports sgn only.
 """
 
@@ -11,33 +12,21 @@ import math
 from dataclasses import dataclass
 
 import torch
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from torch import Tensor, nn
 
-from sgn.blocks import GraphConv, Stack, States
+from sgn.blocks import GRAPH_SPACE, Attention, GraphKnobs, Stack, States, convolutions, tabular, tabular_size
 from sgn.graph import StudentGraph, TrainingView
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(GraphKnobs):
     """Knobs of BERT+GCN."""
 
-    width: int = 64
-    layers: int = 2
-    neighbors: str = "symmetric"
-    dropout: float = 0.5
-    lr: float = 5e-3
-    weight_decay: float = 1e-3
+    attention: int = 0  # heads of self-attention over the students before they are convolved; 0: none
+    interpolation: float = 1.0  # share of the convolutions in the prediction; the rest is the Transformer's head
 
 
-SPACE = {
-    "width": CategoricalDistribution([32, 64, 128]),
-    "layers": IntDistribution(1, 3),
-    "neighbors": CategoricalDistribution(["symmetric", "separate"]),
-    "dropout": FloatDistribution(0.0, 0.7),
-    "lr": FloatDistribution(1e-3, 3e-2, log=True),
-    "weight_decay": FloatDistribution(1e-5, 1e-1, log=True),
-}
+SPACE = GRAPH_SPACE
 
 
 class BertGCN(nn.Module):
@@ -45,21 +34,23 @@ class BertGCN(nn.Module):
 
     def __init__(self, config: Config, view: TrainingView) -> None:
         super().__init__()
+        self.config, self.task = config, view.task
         self.states = States(view.graph.num_states, config.dropout)
-        self.stack = Stack(
-            inputs=view.graph.num_states + view.graph.num_features,
-            width=config.width,
-            outputs=view.num_outputs,
-            dropout=config.dropout,
-            blocks=[GraphConv(config.width, config.neighbors) for _ in range(config.layers)],
-        )
+        attention = [Attention(config.width, config.attention)] if config.attention else []
+        inputs = view.graph.num_states + tabular_size(view.graph, config)
+        self.stack = Stack(inputs, view.num_outputs, [*attention, *convolutions(config)], config)
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]."""
-        text = self.states(graph.states)  # [N, H]
+        text, others = self.states(graph.states), tabular(graph, self.config)  # [N, H], [N, F]
         # hundreds of states would drown tens of features: give both sides the same norm
-        text = text * math.sqrt(graph.num_features / graph.num_states)
-        return self.stack(torch.cat([text, graph.x], dim=1), graph)
+        text = text * math.sqrt(others.shape[1] / graph.num_states)
+        logits = self.stack(torch.cat([text, others], dim=1), graph)
+        if self.config.interpolation == 1.0:
+            return logits
+        if graph.logits is None:
+            raise ValueError("interpolation needs the head of a fine-tuned recipe; a frozen one leaves none")
+        return self.task.mixture(logits, graph.logits, self.config.interpolation)
 
 
 build = BertGCN

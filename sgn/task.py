@@ -3,6 +3,7 @@
 Floor 0: imports torch only.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -40,18 +41,66 @@ class Task:
         """Name of the validation score, which is also the headline score on test."""
         return "accuracy" if self.kind == "multiclass" else "roc_auc"
 
-    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy of logits [n, K] and labels [n], or of the known ones of [n, K] answers."""
-        if self.kind == "multilabel":
-            known = labels >= 0
-            return functional.binary_cross_entropy_with_logits(logits[known], labels[known].to(logits.dtype))
+    def loss(
+        self, logits: Tensor, labels: Tensor, label_smoothing: float = 0.0, class_weights: Tensor | None = None
+    ) -> Tensor:
+        """Mean cross-entropy of logits [n, K] and labels [n], or of the known ones of [n, K] answers.
+
+        `label_smoothing` mixes each target with the uniform distribution (Szegedy et al., 2016,
+        https://arxiv.org/abs/1512.00567). `class_weights` [C] weigh students by their class, C = 2 when binary; in a
+        multilabel task [2, K] weigh the answers no and yes to each question.
+        """
+        if self.kind == "multiclass":
+            return functional.cross_entropy(logits, labels, weight=class_weights, label_smoothing=label_smoothing)
         if self.kind == "binary":
-            return functional.binary_cross_entropy_with_logits(logits.squeeze(-1), labels.to(logits.dtype))
-        return functional.cross_entropy(logits, labels)
+            logits, labels = logits.squeeze(-1), labels.long()
+            weights = None if class_weights is None else class_weights[labels]
+        else:
+            known = labels >= 0
+            if class_weights is not None:
+                class_weights = class_weights.gather(0, labels.clamp(min=0))
+            logits, labels = logits[known], labels[known]
+            weights = None if class_weights is None else class_weights[known]
+        target = labels.to(logits.dtype) * (1 - label_smoothing) + label_smoothing / 2
+        each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return each.mean() if weights is None else (each * weights).sum() / weights.sum()
+
+    def balance(self, labels: Tensor) -> Tensor:
+        """Class weights for `loss` that give each class (each answer to a question) the same total weight."""
+        if self.kind == "multilabel":
+            counts = torch.stack([(labels == answer).sum(0) for answer in (0, 1)]).float()  # [2, K]
+        else:
+            counts = torch.bincount(labels, minlength=len(self.classes)).float()  # [C]
+        weights = torch.where(counts > 0, 1 / counts.clamp(min=1), 0.0)
+        return weights / weights.mean()
+
+    def one_hot(self, labels: Tensor) -> Tensor:
+        """Labels as inputs of a model: [n] to [n, C], or answers [n, K] to [n, 2K] (yes, no); zeros where unknown."""
+        if self.kind == "multilabel":
+            return torch.cat([labels == 1, labels == 0], dim=1).float()
+        return (labels[:, None] == torch.arange(len(self.classes), device=labels.device)).float()
 
     def link(self, logits: Tensor) -> Tensor:
         """Logits [n, K] to probabilities [n, K]: of the positive class when binary, of each class otherwise."""
         return logits.softmax(-1) if self.kind == "multiclass" else logits.sigmoid()
+
+    def mixture(self, first: Tensor, second: Tensor, share: float) -> Tensor:
+        """Logits [n, K] of the probabilities of `first`, mixed with those of `second`: `share` and 1 - `share`.
+
+        Computed with logarithms, so that neither end loses its gradient.
+        """
+        if share in (0.0, 1.0):
+            return first if share else second
+        weights = math.log(share), math.log1p(-share)
+        if self.kind == "multiclass":
+            return torch.logaddexp(first.log_softmax(-1) + weights[0], second.log_softmax(-1) + weights[1])
+        yes, no = (
+            torch.logaddexp(
+                functional.logsigmoid(s * first) + weights[0], functional.logsigmoid(s * second) + weights[1]
+            )
+            for s in (1, -1)
+        )
+        return yes - no
 
     def score(self, probabilities: Tensor, labels: Tensor) -> float:
         """Validation score of probabilities [n, K] (or anything monotone in them) for labels [n] or [n, K]."""

@@ -1,12 +1,16 @@
 """The training loop: when it stops, which weights it keeps."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
+from conftest import learnable
+from torch import Tensor, nn
 
-from sgn.fit import DivergedError, EarlyStopping, run_epochs
+from sgn.blocks import GraphKnobs
+from sgn.fit import DivergedError, EarlyStopping, fit, run_epochs
+from sgn.graph import StudentGraph, TrainingView
 
 
 def test_stops_after_patience_epochs_without_anything_better() -> None:
@@ -58,3 +62,58 @@ def test_the_best_epochs_weights_come_back() -> None:
     run_epochs(module, optimizer, lambda: [None], lambda _: -module.weight.sum(), validate, EarlyStopping(5, 5))
     assert seen == pytest.approx([1.0, 2.0, 3.0, 4.0, 5.0], abs=1e-4)
     assert module.weight.item() == seen[1]
+
+
+class Spy(nn.Module):
+    """Notes the labels that it is shown in each training pass."""
+
+    def __init__(self, config: GraphKnobs, view: TrainingView) -> None:
+        super().__init__()
+        self.head = nn.Linear(view.graph.num_features, view.num_outputs)
+        self.shown: list[Tensor] = seen
+
+    def forward(self, graph: StudentGraph) -> Tensor:
+        if self.training:
+            self.shown.append(graph.known.sum(1))
+        return self.head(graph.x)
+
+
+seen: list[Tensor] = []
+
+
+def test_half_of_the_known_labels_are_inputs_and_the_other_half_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = learnable()
+    labels = torch.full((240,), -1)
+    train, validation = (torch.from_numpy(getattr(dataset.splits["0"], side)) for side in ("train", "validation"))
+    for ids in (train, validation):
+        labels[ids] = torch.from_numpy(dataset.labels)[ids]
+    own = torch.full_like(labels, -1)
+    own[train] = labels[train]
+    graph = replace(dataset.graph, known=dataset.task.one_hot(own))
+    view = TrainingView(graph, labels, train, validation, dataset.task)
+    asked: list[int] = []
+    loss = type(dataset.task).loss
+
+    def spied(task: object, logits: Tensor, labels: Tensor, *rest: object) -> Tensor:
+        asked.append(len(labels))
+        return loss(task, logits, labels, *rest)
+
+    monkeypatch.setattr(type(dataset.task), "loss", spied)
+    seen.clear()
+    fit(Spy, GraphKnobs(known_labels=True), view, 0, EarlyStopping(6, 6))
+    for shown, count in zip(seen, asked[::2], strict=True):  # validation's loss stands between
+        assert shown[validation].sum() == 0
+        assert 0.3 * len(train) < shown.sum() < 0.7 * len(train)
+        assert shown.sum() + count == len(train)
+
+
+def test_without_early_stopping_the_last_weights_stay() -> None:
+    module = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(module.weight, 0.0)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    report = EarlyStopping(5, 5)
+    run_epochs(
+        module, optimizer, lambda: [None], lambda _: -module.weight.sum(), lambda: (-module.weight.item(), 0.0), report,
+        keep_best=False,
+    )  # fmt: skip
+    assert module.weight.item() == pytest.approx(5.0, abs=1e-4)

@@ -8,7 +8,8 @@ import torch
 from conftest import learnable, random_graph
 
 from benchmarks.storage import Known
-from sgn.blocks import FeedForward, GraphConv, Stack
+from sgn import blocks
+from sgn.blocks import Attention, FeedForward, GraphConv, GraphKnobs, Stack, convolutions, linear_attention
 from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
 from sgn.task import Task
 
@@ -62,7 +63,8 @@ def test_gradient_equals_dense(name: str) -> None:
 @pytest.mark.parametrize("neighbors", ["symmetric", "separate"])
 def test_permuting_students_permutes_the_output(neighbors: str) -> None:
     graph = random_graph()
-    stack = Stack(5, 8, 3, 0.0, [GraphConv(8, neighbors), GraphConv(8, neighbors)])
+    knobs = GraphKnobs(width=8, neighbors=neighbors, dropout=0.0)
+    stack = Stack(5, 3, convolutions(knobs), knobs)
     order = torch.randperm(len(graph), generator=torch.Generator().manual_seed(1))
     moved = graph.subgraph(order)
     assert torch.allclose(stack(graph.x, graph)[order], stack(moved.x, moved), atol=1e-5)
@@ -145,3 +147,61 @@ def test_inductive_view_holds_no_hidden_student() -> None:
     assert torch.equal(view.graph.x, dataset.graph.x[:100])
     assert torch.equal(view.labels[view.train], labels[:40])
     assert torch.equal(dense(view.graph), dense(dataset.graph)[:100, :100])
+
+
+@pytest.mark.parametrize("name", ["symmetric", "incoming"])
+def test_thinned_keeps_loops_and_the_mean(name: str) -> None:
+    adjacency = getattr(random_graph(), name)
+    whole = adjacency.matrix.to_dense()
+    torch.manual_seed(0)
+    draws = [adjacency.thinned(0.4) for _ in range(400)]
+    for one in draws[:5]:
+        assert torch.equal(one.matrix.to_dense().T, one.transpose.to_dense()), "the gradient sees the same edges"
+        assert torch.equal(one.matrix.to_dense().diag(), whole.diag())
+    kept = (
+        torch.stack([one.matrix.to_dense() > 0 for one in draws]).float().mean(0)[(whole > 0) & ~torch.eye(40).bool()]
+    )
+    assert (kept - 0.6).abs().max() < 0.15  # six standard deviations of 400 draws
+    mean = torch.stack([one.matrix.to_dense() for one in draws]).mean(0)
+    assert torch.allclose(mean, whole, atol=0.15 * float(whole.max()))
+
+
+def test_edges_are_dropped_in_training_only() -> None:
+    graph, conv = random_graph(), GraphConv(5, "symmetric", drop_edge=0.9)
+    assert not torch.equal(conv(graph.x, graph), conv(graph.x, graph))
+    conv.eval()
+    assert torch.equal(conv(graph.x, graph), conv(graph.x, graph))
+
+
+def test_attention_equals_torchs_own() -> None:
+    graph, ours = random_graph(), Attention(8, 2)
+    theirs = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(ours.inputs.weight)
+        theirs.in_proj_bias.copy_(ours.inputs.bias)
+    theirs.out_proj.load_state_dict(ours.output.state_dict())
+    h = torch.randn(40, 8)
+    assert torch.allclose(ours(h, graph), theirs(h, h, h)[0], atol=1e-6)
+
+
+def test_linear_attention_is_a_weighted_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    query, key, value = torch.randn(3, 2, 40, 4)
+    kernel = lambda x: torch.nn.functional.elu(x) + 1  # noqa: E731
+    pairs = kernel(query) @ kernel(key).transpose(1, 2)
+    expected = pairs / pairs.sum(2, keepdim=True) @ value
+    assert torch.allclose(linear_attention(query, key, value), expected, atol=1e-5)
+    monkeypatch.setattr(blocks, "EXACT_ATTENTION", 10)
+    attention, h = Attention(8, 2), torch.randn(40, 8)
+    order = torch.randperm(40)
+    assert torch.allclose(attention(h, random_graph())[order], attention(h[order], random_graph()), atol=1e-5)
+
+
+def test_hiding_labels_keeps_what_was_computed() -> None:
+    graph = replace(random_graph(), known=torch.ones(40, 2))
+    adjacency = graph.symmetric
+    shown = graph.without_labels(torch.tensor([3, 4]))
+    assert shown.symmetric is adjacency
+    assert shown.known.sum(1).tolist() == [0.0 if i in (3, 4) else 2.0 for i in range(40)]
+    assert graph.known.sum() == 80
+    with pytest.raises(ValueError, match="no known labels"):
+        random_graph().without_labels(torch.tensor([0]))

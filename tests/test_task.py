@@ -40,3 +40,56 @@ def test_roc_auc_needs_both_classes() -> None:
 def test_task_refuses_another_kind() -> None:
     with pytest.raises(ValueError, match="regression"):
         Task("regression", ("x",))
+
+
+def test_label_smoothing_by_hand() -> None:
+    task = Task("binary", ("no", "yes"))
+    loss = task.loss(torch.tensor([[math.log(3)]]), torch.tensor([1]), label_smoothing=0.2)
+    assert loss.item() == pytest.approx(-(0.9 * math.log(0.75) + 0.1 * math.log(0.25)))
+    three = Task("multiclass", ("a", "b", "c"))
+    logits = torch.tensor([[math.log(2), 0.0, 0.0]])
+    expected = -(0.8 * math.log(0.5) + 0.2 / 3 * (math.log(0.5) + 2 * math.log(0.25)))
+    assert three.loss(logits, torch.tensor([0]), label_smoothing=0.2).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_balanced_loss_is_the_mean_over_classes(kind: str) -> None:
+    task = Task(kind, ("a", "b"))
+    labels = torch.tensor([0, 0, 0, 1])
+    logits = torch.randn(4, task.num_outputs, generator=torch.Generator().manual_seed(0))
+    of_class = [task.loss(logits[labels == c], labels[labels == c]) for c in (0, 1)]
+    balanced = task.loss(logits, labels, class_weights=task.balance(labels))
+    assert balanced.item() == pytest.approx((sum(of_class) / 2).item())
+
+
+def test_balanced_multilabel_loss_weighs_both_answers_to_a_question_alike() -> None:
+    task = Task("multilabel", ("p", "q"))
+    labels = torch.tensor([[1, 0], [0, 0], [0, 1], [0, -1]])
+    weights = task.balance(labels)
+    assert weights.shape == (2, 2)
+    assert (weights[1, 0] / weights[0, 0]).item() == pytest.approx(3)
+    assert (weights[1, 1] / weights[0, 1]).item() == pytest.approx(2)
+    loss = task.loss(torch.zeros(4, 2), labels, class_weights=weights)
+    assert loss.item() == pytest.approx(math.log(2))
+
+
+def test_multilabel_loss_leaves_unknown_answers_out() -> None:
+    task = Task("multilabel", ("p", "q"))
+    logits, labels = torch.tensor([[0.3, 5.0], [-0.2, 0.1]]), torch.tensor([[1, -1], [0, 1]])
+    log = [math.log(1 + math.exp(-0.3)), math.log(1 + math.exp(-0.2)), math.log(1 + math.exp(-0.1))]
+    assert task.loss(logits, labels).item() == pytest.approx(sum(log) / 3, abs=1e-6)
+
+
+def test_one_hot_is_zero_where_nothing_is_known() -> None:
+    assert Task("binary", ("no", "yes")).one_hot(torch.tensor([1, -1, 0])).tolist() == [[0, 1], [0, 0], [1, 0]]
+    answers = Task("multilabel", ("p", "q")).one_hot(torch.tensor([[1, -1], [0, 1]]))
+    assert answers.tolist() == [[1, 0, 0, 0], [0, 1, 1, 0]]
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_mixture_mixes_probabilities(kind: str, share: float) -> None:
+    task = Task(kind, ("a", "b"))
+    first, second = torch.randn(2, 6, task.num_outputs, generator=torch.Generator().manual_seed(1))
+    mixed = task.link(task.mixture(first, second, share))
+    assert torch.allclose(mixed, share * task.link(first) + (1 - share) * task.link(second), atol=1e-6)
