@@ -16,7 +16,7 @@ from benchmarks.source import code_hash
 from benchmarks.storage import load_graph, read_json, write_json
 from benchmarks.views import arithmetic, torch_device
 from benchmarks.weights import Pretrained
-from sgn.encoder import Reading, cut, distinct, layers_trained, read_below, read_states, tokenize
+from sgn.encoder import Reader, Reading, cut, distinct, layers_trained, read_below, read_states, tokenize
 
 
 def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Path) -> None:
@@ -33,24 +33,38 @@ def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Pa
     where = torch_device(device)
     below = activations(pretrained, tokens, recipe, cache, where)
     if recipe["finetune"] == "frozen":
-        states = read_states(cut(pretrained.model, 0)[1].to(where), below, where)
+        states = read_states(reader(pretrained, recipe, where), below, where)
         np.savez(output / "states.npz", states=states.numpy(), index=index.numpy())
     lengths = tokens.lengths().double()
     print(f"{len(index)} texts, {len(texts)} distinct, {lengths.mean():.1f} tokens on average")
 
 
+def reader(pretrained: Pretrained, recipe: dict[str, Any], device: torch.device) -> Reader:
+    """The layers that a recipe trains, on a device, pooled as it says."""
+    top = cut(pretrained.model, layers_trained(recipe["finetune"], pretrained.model))[1]
+    return Reader(top, recipe.get("pooling"), bf16(recipe, device)).to(device)
+
+
+def bf16(recipe: dict[str, Any], device: torch.device) -> bool:
+    """Whether a recipe reads in bfloat16: on a GPU unless it says otherwise, so that a CPU's results are any CPU's."""
+    precision = recipe.get("precision", "auto")
+    return device.type == "cuda" if precision == "auto" else precision == "bf16"
+
+
 def activations(
     pretrained: Pretrained, tokens: Reading, recipe: dict[str, Any], cache: Path, device: torch.device
 ) -> Reading:
-    """Activations of the layers that a recipe leaves frozen, memory-mapped from the cache."""
+    """Activations of the layers that a recipe leaves frozen, memory-mapped from the cache; the tokens where none is."""
     trained = layers_trained(recipe["finetune"], pretrained.model)
+    if recipe["finetune"] == "full":
+        return tokens
 
     def make(part: Path) -> None:
         lower, _ = cut(pretrained.model, trained)
         size = pretrained.model.config.hidden_size
         out = open_memmap(part / "activations.npy", mode="w+", dtype=np.float32, shape=(len(tokens.flat), size))
         progress = Progress(len(tokens), "text")
-        read_below(lower.to(device), tokens, torch.from_numpy(out), progress.advance, device)
+        read_below(lower.to(device), tokens, torch.from_numpy(out), progress.advance, device, bf16(recipe, device))
         out.flush()
 
     entry = caching.folder(cache, "activations", _key(pretrained, tokens, recipe, device), make)
@@ -61,7 +75,7 @@ def activations(
 
 def _key(pretrained: Pretrained, tokens: Reading, recipe: dict[str, Any], device: torch.device) -> str:
     trained = layers_trained(recipe["finetune"], pretrained.model)
-    parts = (tokens.flat.numpy(), tokens.bounds.numpy(), arithmetic(device))
+    parts = (tokens.flat.numpy(), tokens.bounds.numpy(), arithmetic(device), bf16(recipe, device))
     return fingerprint(code_hash("benchmarks.encode"), pretrained.sha256, pretrained.architecture, trained, *parts)
 
 

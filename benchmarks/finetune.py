@@ -10,12 +10,12 @@ import torch
 from benchmarks import cache as caching
 from benchmarks import weights
 from benchmarks.cache import fingerprint
-from benchmarks.encode import activations, load_tokens, weights_hash
+from benchmarks.encode import activations, load_tokens, reader, weights_hash
 from benchmarks.progress import Progress
 from benchmarks.source import code_hash
 from benchmarks.storage import load_graph, load_split, load_task, read_json
 from benchmarks.views import arithmetic, torch_device
-from sgn.encoder import Classifier, Config, cut, finetune, layers_trained
+from sgn.encoder import Classifier, Config, finetune, method_of
 from sgn.fit import EarlyStopping
 
 
@@ -51,9 +51,8 @@ class Finetuning:
         self.defaults = {"lr": recipe["lr"]} if "lr" in recipe else {}
         tokens, self.index = load_tokens(encoded)
         pretrained = weights.load(recipe["weights"], weights_hash(encoded))
-        self.layers = layers_trained(recipe["finetune"], pretrained.model)
         self.device = torch_device(device)
-        self.top = cut(pretrained.model, self.layers)[1].to(self.device)
+        self.reader = reader(pretrained, recipe, self.device)
         self.below = activations(pretrained, tokens, recipe, cache, self.device)
         visible = torch.ones(len(graph), dtype=torch.bool)
         visible[self.known.hidden] = False
@@ -73,9 +72,11 @@ class Finetuning:
 
     def fit(self, params: dict[str, Any], seed: int, tell: Callable[[str], None]) -> tuple[Classifier, float]:
         """A fine-tuned classifier and its validation score."""
-        config = Config(**{"layers": self.layers, "texts": self.recipe["texts"], **self.defaults, **params})
-        report = EarlyStopping(self.recipe["epochs"], self.recipe["patience"], tell)
-        args = (self.top, self.below, self.visible_index, self.view, seed, report, self.device)
+        recipe = self.recipe
+        fixed = {"method": method_of(recipe["finetune"]), "texts": recipe["texts"], "epochs": recipe["epochs"]}
+        config = Config(**fixed, **(self.defaults | params))
+        report = EarlyStopping(recipe["epochs"], recipe["patience"], tell)
+        args = (self.reader, self.below, self.visible_index, self.view, seed, report, self.device)
         return finetune(config, *args), report.best_score
 
     def states(

@@ -1,106 +1,281 @@
 """The encoder against plain transformers, whatever the batching, deduplication and caching of frozen layers."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import learnable
+from torch import Tensor
 
 from benchmarks import weights
+from benchmarks.dataset import Dataset
 from benchmarks.outcome import NotAvailableError
 from sgn import encoder
-from sgn.encoder import Config, Reading, batches, cut, distinct, finetune, layers_trained, read_below, read_states
+from sgn.encoder import (
+    Classifier,
+    Config,
+    Reader,
+    Reading,
+    batches,
+    cut,
+    distinct,
+    finetune,
+    folds_of,
+    layers_trained,
+    method_of,
+    read_below,
+    read_states,
+    structure_of,
+    without,
+)
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
 
 TEXTS = ["calm late", "lost", "calm late", "student 3 writes the 7 8 9 10 11", "", "late " * 30]
+CHINESE = ["我今天很累", "不想上课", "我今天很累", "老师好, 作业交了吗?", "", "累" * 30]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "calm", "late", "lost", "student", "writes", "the"]
+CHARACTERS = [*WORDS[:5], *sorted(set("".join(CHINESE[:4])) - {" "})]
+KINDS = ["bert", "roberta", "electra", "distilbert", "gpt2", "llama", "chinese"]
+
+
+def save(kind: str, folder: Path) -> None:
+    """A Transformer of three layers with random weights and its tokenizer: words, or characters of Chinese."""
+    import tokenizers
+    import transformers as hf
+
+    words = CHARACTERS if kind == "chinese" else WORDS + [str(i) for i in range(40)]
+    bert = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2}
+    sizes = {
+        "roberta": bert | {"pad_token_id": 1},
+        "electra": bert | {"embedding_size": 16},
+        "distilbert": {"dim": 32, "hidden_dim": 64, "n_layers": 3, "n_heads": 2},
+        "gpt2": {"n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 64, "bos_token_id": 3, "eos_token_id": 3},
+    }
+    config = hf.CONFIG_MAPPING["bert" if kind == "chinese" else kind](vocab_size=len(words), **sizes.get(kind, bert))
+    torch.manual_seed(0)
+    model = hf.AutoModel.from_config(config)
+    with torch.no_grad():
+        for parameter in model.parameters():  # far from initialization, where layers do next to nothing
+            parameter.add_(torch.randn_like(parameter) * 0.1)
+    model.save_pretrained(folder)
+    vocabulary = {word: i for i, word in enumerate(words)}
+    if structure_of(model).decoder:
+        plain = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"))
+        plain.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+        hf.PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="[UNK]", eos_token="[SEP]").save_pretrained(folder)
+    else:
+        (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+        hf.BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
 
 
 @pytest.fixture(scope="module")
-def pretrained(small_bert: Path) -> weights.Pretrained:
-    return weights.load(str(small_bert), None)
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, weights.Pretrained]:
+    models = {}
+    for kind in KINDS:
+        folder = tmp_path_factory.mktemp(kind)
+        save(kind, folder)
+        models[kind] = weights.load(str(folder), None)
+    return models
 
 
-def plain_states(pretrained: weights.Pretrained, texts: list[str], limit: int) -> torch.Tensor:
-    """Mean over tokens of transformers' own last layer, one padded batch."""
-    batch = pretrained.tokenizer(texts, padding=True, truncation=True, max_length=limit, return_tensors="pt")
-    with torch.no_grad():
-        hidden = pretrained.model(**batch).last_hidden_state
-    mask = batch["attention_mask"][..., None].float()
-    return (hidden * mask).sum(1) / mask.sum(1)
+@pytest.fixture(scope="module")
+def pretrained(saved: dict[str, weights.Pretrained]) -> weights.Pretrained:
+    return saved["bert"]
 
 
-def read(pretrained: weights.Pretrained, layers: int, limit: int = 16) -> tuple[torch.nn.Module, Reading, torch.Tensor]:
-    """Top layers, activations below them, and the place of each text."""
-    texts, index = distinct(TEXTS)
-    tokens = encoder.tokenize(pretrained.tokenizer, texts, limit)
+def plain_states(pretrained: weights.Pretrained, texts: list[str], pooling: str) -> torch.Tensor:
+    """States from transformers' own last layer, one text after another."""
+    states = []
+    for text in texts:
+        ids = pretrained.tokenizer(text, truncation=True, max_length=16)["input_ids"]
+        ids = torch.tensor([ids or [pretrained.tokenizer.eos_token_id]])
+        last = pretrained.model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state[0]  # [L, H]
+        states.append({"cls": last[0], "last": last[-1], "mean": last.mean(0)}[pooling])
+    return torch.stack(states)
+
+
+def read(pretrained: weights.Pretrained, layers: int, texts: list[str], **how: Any) -> tuple[Reader, Reading, Tensor]:
+    """A reader of the top layers, what lies below them, and the place of each text."""
+    unique, index = distinct(texts)
+    tokens = encoder.tokenize(pretrained.tokenizer, unique, 16)
     lower, top = cut(pretrained.model, layers)
+    if layers > 3:
+        return Reader(top, **how), tokens, index
     flat = torch.empty(len(tokens.flat), pretrained.model.config.hidden_size)
     read_below(lower, tokens, flat, lambda texts: None)
-    return top, Reading(flat, tokens.bounds), index
+    return Reader(top, **how), Reading(flat, tokens.bounds), index
 
 
-@pytest.mark.parametrize("layers", [0, 1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layers", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("budget", [20, 2048])
 def test_states_equal_plain_transformers(
-    pretrained: weights.Pretrained, layers: int, budget: int, monkeypatch: pytest.MonkeyPatch
+    saved: dict[str, weights.Pretrained], kind: str, layers: int, budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoder, "BATCH_TOKENS", budget)
-    top, below, index = read(pretrained, layers)
-    states = read_states(top, below)
-    assert len(states) == len(set(TEXTS))
-    assert torch.allclose(states[index], plain_states(pretrained, TEXTS, 16), atol=1e-5)
+    texts = CHINESE if kind == "chinese" else TEXTS
+    for pooling in ("cls", "mean", "last"):
+        reader, below, index = read(saved[kind], layers, texts, pooling=pooling)
+        states = read_states(reader, below)
+        assert len(states) == len(set(texts))
+        with torch.no_grad():
+            plain = plain_states(saved[kind], texts, pooling)
+        assert torch.allclose(states[index], plain, atol=1e-5)
 
 
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layers", [1, 2, 4])
 def test_gradient_through_cached_layers_equals_gradient_through_the_whole_model(
-    pretrained: weights.Pretrained, layers: int
+    saved: dict[str, weights.Pretrained], kind: str, layers: int
 ) -> None:
-    top, below, index = read(pretrained, layers)
-    hidden, mask = below.padded(index)
-    target = torch.randn(len(TEXTS), 32, generator=torch.Generator().manual_seed(0))
-    (encoder._mean_state(top, hidden, mask) * target).sum().backward()
+    texts = CHINESE if kind == "chinese" else TEXTS
+    reader, below, index = read(saved[kind], layers, texts)
+    target = torch.randn(len(texts), 32, generator=torch.Generator().manual_seed(0))
+    (reader(*below.padded(index)) * target).sum().backward()
 
-    batch = pretrained.tokenizer(TEXTS, padding=True, truncation=True, max_length=16, return_tensors="pt")
-    pretrained.model.zero_grad()
-    last = pretrained.model(**batch).last_hidden_state
-    m = batch["attention_mask"][..., None].float()
-    (((last * m).sum(1) / m.sum(1)) * target).sum().backward()
-    whole = dict(pretrained.model.encoder.layer[3 - layers :].named_parameters())
-    ours = dict(top.encoder.layer.named_parameters())
-    assert whole.keys() == ours.keys()
+    model = saved[kind].model
+    model.zero_grad()
+    (plain_states(saved[kind], texts, reader.pooling) * target).sum().backward()
+    whole = dict(model.named_parameters())
+    ours = dict(reader.top.named_parameters())
+    assert len(ours) > 7 * layers
     for name, parameter in ours.items():
-        assert torch.allclose(parameter.grad, whole[name].grad, atol=1e-5), name
-    pretrained.model.zero_grad()
+        assert torch.allclose(parameter.grad, whole[name].grad, atol=1e-4, rtol=1e-4), name
+    model.zero_grad()
 
 
-def test_finetuning_learns_and_is_deterministic(pretrained: weights.Pretrained) -> None:
-    dataset = learnable("multiclass")
-    texts, index = distinct(dataset.graph.texts)
-    tokens = encoder.tokenize(pretrained.tokenizer, texts, 8)
-    lower, top = cut(pretrained.model, 2)
-    flat = torch.empty(len(tokens.flat), 32)
-    read_below(lower, tokens, flat, lambda texts: None)
-    below = Reading(flat, tokens.bounds)
+def test_pooling_follows_the_kind_of_model(saved: dict[str, weights.Pretrained]) -> None:
+    found = {kind: Reader(cut(one.model, 1)[1]).pooling for kind, one in saved.items()}
+    assert {kind for kind, pooling in found.items() if pooling == "last"} == {"gpt2", "llama"}
+    assert set(found.values()) == {"last", "mean"}
+
+
+def test_chinese_text_is_read_character_by_character(saved: dict[str, weights.Pretrained]) -> None:
+    tokens = encoder.tokenize(saved["chinese"].tokenizer, ["我今天很累"], 16)
+    assert len(tokens.flat) == 7
+    assert saved["chinese"].tokenizer.unk_token_id not in tokens.flat.tolist()
+
+
+def test_a_model_that_does_more_between_its_layers_is_refused() -> None:
+    from transformers import MPNetConfig, MPNetModel
+
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    with pytest.raises(ValueError, match="MPNetModel cannot be cut between its layers"):
+        cut(MPNetModel(MPNetConfig(vocab_size=60, **size)).eval(), 1)
+    with pytest.raises(ValueError, match="Linear is built like none of"):
+        cut(torch.nn.Linear(2, 2), 1)
+
+
+def test_bfloat16_is_near_fp32(pretrained: weights.Pretrained) -> None:
+    exact, below, _ = read(pretrained, 2, TEXTS)
+    rough, _, _ = read(pretrained, 2, TEXTS, bf16=True)
+    near = read_states(rough, below)
+    assert near.dtype == torch.float32
+    assert not torch.equal(near, read_states(exact, below))
+    assert torch.allclose(near, read_states(exact, below), atol=0.1)
+
+
+def view_of(dataset: Dataset) -> TrainingView:
     split = dataset.splits["0"]
-    labels = torch.full((240,), -1)
+    labels = torch.full((len(dataset.graph),), -1)
     train, validation = torch.from_numpy(split.train), torch.from_numpy(split.validation)
     for ids in (train, validation):
         labels[ids] = torch.from_numpy(dataset.labels)[ids]
-    view = TrainingView(dataset.graph, labels, train, validation, dataset.task)
+    return TrainingView(dataset.graph, labels, train, validation, dataset.task)
 
-    def once(seed: int, lr: float = 3e-3) -> tuple[torch.Tensor, torch.Tensor]:
-        config = Config(layers=2, texts=1000, batch=16, lr=lr)
-        return finetune(config, top, below, index, view, seed, EarlyStopping(12, 12)).read(below)
 
-    states, logits = once(1)
-    accuracy = (logits[index][split.test].argmax(1) == torch.from_numpy(dataset.labels)[split.test]).double().mean()
+def learn(
+    pretrained: weights.Pretrained, how: str, seed: int = 1, epochs: int = 8, **knobs: Any
+) -> tuple[Classifier, Reading, Tensor, float]:
+    """Fine-tune on a dataset of three classes; the classifier, what it reads, and its accuracy on test."""
+    dataset = learnable("multiclass")
+    reader, below, index = read(pretrained, layers_trained(how, pretrained.model), list(dataset.graph.texts))
+    config = Config(**({"method": method_of(how), "epochs": epochs, "lr": 3e-3} | knobs))
+    stopping = EarlyStopping(epochs, epochs)
+    model = finetune(config, reader, below, index, view_of(dataset), seed, stopping)
+    test = dataset.splits["0"].test
+    hit = model.read(below)[1][index][test].argmax(1) == torch.from_numpy(dataset.labels)[test]
+    return model, below, index, hit.double().mean().item()
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"), [("bert", h) for h in ("top-2", "full", "lora-2", "adalora-2")] + [("gpt2", "lora-3")]
+)
+def test_each_method_learns_and_is_deterministic(saved: dict[str, weights.Pretrained], kind: str, how: str) -> None:
+    lr = 1e-2 if "lora" in how else 3e-3
+    model, below, _, accuracy = learn(saved[kind], how, lr=lr)
     assert accuracy > 0.6, "the text tells the class, chance is 1/3"
-    assert states.shape == (len(texts), 32)
-    again = once(1)
-    assert torch.equal(states, again[0])
-    assert torch.equal(logits, again[1])
-    assert not torch.equal(states, once(2)[0])
+    again = learn(saved[kind], how, lr=lr)[0]
+    for one, other in zip(model.read(below), again.read(below), strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(model.read(below)[0], learn(saved[kind], how, seed=2, lr=lr)[0].read(below)[0])
+
+
+@pytest.mark.parametrize("how", ["lora-2", "adalora-2"])
+def test_adapters_leave_everything_else_as_it_was(pretrained: weights.Pretrained, how: str) -> None:
+    model = learn(pretrained, how, epochs=2)[0]
+    before = dict(cut(pretrained.model, 2)[1].named_parameters())
+    kept = {n.replace(".base_layer", ""): p for n, p in model.reader.top.named_parameters() if "lora_" not in n}
+    kept = {name: p for name, p in kept.items() if "ranknum" not in name}
+    assert kept.keys() == before.keys()
+    for name, parameter in before.items():
+        assert torch.equal(parameter, kept[name]), name
+    learned = {name for name, p in model.named_parameters() if p.requires_grad}
+    assert all("lora_" in name or name.startswith("head.") for name in learned)
+    assert {"head.weight", "head.bias"} < learned
+    assert len(learned) > 12
+
+
+def test_adalora_takes_ranks_away(pretrained: weights.Pretrained) -> None:
+    model = learn(pretrained, "adalora-2", epochs=4, lr=1e-2)[0]
+    ranks = [int((p != 0).sum()) for name, p in model.named_parameters() if "lora_E" in name]
+    assert len(ranks) == 12
+    assert sum(ranks) <= 8 * 12 < 12 * 12
+    assert len(set(ranks)) > 1, "by importance, not evenly"
+
+
+def test_full_at_learning_rate_zero_is_the_plain_model(pretrained: weights.Pretrained) -> None:
+    model, below, _, _ = learn(pretrained, "full", epochs=1, lr=0.0)
+    plain = read_states(
+        Reader(cut(pretrained.model, 2)[1]), read(pretrained, 2, list(learnable("multiclass").graph.texts))[1]
+    )
+    assert torch.allclose(model.read(below)[0], plain, atol=1e-5)
+    assert "embeddings.word_embeddings.weight" in dict(model.reader.top.named_parameters())
+
+
+@pytest.mark.parametrize("part", ["reader", "head"])
+def test_weight_decay_is_apart_for_encoder_and_head(pretrained: weights.Pretrained, part: str) -> None:
+    none = {"epochs": 1, "weight_decay": 0.0, "head_weight_decay": 0.0, "lr": 1e-4}
+    strong = none | {("head_weight_decay" if part == "head" else "weight_decay"): 1e3}
+    norms = []
+    for knobs in (none, strong):
+        model = learn(pretrained, "top-1", **knobs)[0]
+        norms.append(
+            {"reader": model.reader.top.encoder.layer[2].output.dense.weight.norm(), "head": model.head.weight.norm()}
+        )
+    other = {"reader": "head", "head": "reader"}[part]
+    assert norms[1][part] < 0.8 * norms[0][part]
+    assert norms[1][other] > 0.95 * norms[0][other]
+
+
+def test_label_smoothing_makes_less_confident(pretrained: weights.Pretrained) -> None:
+    def confidence(smoothing: float) -> float:
+        model, below, _, _ = learn(pretrained, "top-2", label_smoothing=smoothing)
+        return model.read(below)[1].softmax(1).amax(1).mean().item()
+
+    assert confidence(0.3) < confidence(0.0) - 0.05
+
+
+def test_folds_are_a_partition_and_a_fold_is_without_labels() -> None:
+    view = view_of(learnable("multiclass"))
+    folds = folds_of(view.train, 4)
+    assert torch.equal(torch.cat(folds).sort().values, view.train.sort().values)
+    assert max(map(len, folds)) - min(map(len, folds)) <= 1
+    left = without(view, folds[1])
+    assert not torch.isin(folds[1], left.train).any()
+    assert len(left.train) == len(view.train) - len(folds[1])
+    assert (left.labels[folds[1]] == -1).all()
 
 
 def test_batches_hold_like_lengths_within_the_budget() -> None:
@@ -114,9 +289,13 @@ def test_batches_hold_like_lengths_within_the_budget() -> None:
 
 def test_recipes_layers(pretrained: weights.Pretrained) -> None:
     assert layers_trained("frozen", pretrained.model) == 0
-    assert layers_trained("top-3", pretrained.model) == 3
-    with pytest.raises(ValueError, match="k from 1 to 3, not 'top-4'"):
-        layers_trained("top-4", pretrained.model)
+    assert layers_trained("full", pretrained.model) == 4
+    for how, method in (("top-3", "layers"), ("lora-3", "lora"), ("adalora-3", "adalora")):
+        assert layers_trained(how, pretrained.model) == 3
+        assert method_of(how) == method
+    for wrong in ("top-4", "lora-0", "adapter-2"):
+        with pytest.raises(ValueError, match=f"K from 1 to 3 here, not '{wrong}'"):
+            layers_trained(wrong, pretrained.model)
 
 
 def test_real_minilm_is_found_and_its_hash_is_checked() -> None:
