@@ -7,6 +7,7 @@ computes what can be known of the label from each source. Text, contacts and the
 of their own: networks that differ in `graph_signal` alone hold the same students with the same texts.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,25 @@ from sgn.graph import StudentGraph
 from sgn.task import Task
 
 ORACLE = True  # the dataset carries its truth: the oracles' rows stand in its tables
+RANGES = {
+    "students": (2, None),
+    "text_signal": (0.0, 1.0),
+    "graph_signal": (-1.0, 1.0),
+    "feature_signal": (0.0, None),
+    "weight_signal": (0.0, 1.0),
+    "masked": (0.0, 0.5),
+    "redundancy": (0.0, 1.0),
+    "label_noise": (0.0, 0.5),
+    "mean_degree": (0.0, None),
+    "isolated": (0.0, 1.0),
+    "sentences": (1, None),
+    "weeks": (1, None),
+    "cutoff": (1, None),
+    "train": (0.0, 1.0),
+    "validation": (0.0, 1.0),
+    "draw": (0, None),
+}
+"""What a config may ask for, read without running this file; `make` knows of ends that are excluded, too."""
 
 BEHAVIORS: dict[int, dict[str, tuple[str, ...]]] = {
     2: {"stays": THRIVING + STEADY, "drops out": STRUGGLING + LEAVING},
@@ -29,6 +49,9 @@ BEHAVIORS: dict[int, dict[str, tuple[str, ...]]] = {
 
 WITHOUT_TONE = 1 / 3
 """Share of neutral sentences."""
+
+ROUNDING = 1e-9
+"""How far a dial may lie below its end, for the sake of rounded shares."""
 
 STREAMS = ("state", "text", "contacts", "features", "labels")
 
@@ -60,7 +83,8 @@ def make(
 
     `shares`: of the behaviors, 2 to 4 of them. `text_signal` in [0, 1): a sentence with a tone has its author's with
     probability signal + (1 - signal) / K, each other with (1 - signal) / K. `graph_signal` in (-1, 1]: like meet like
-    1 + signal (1 / share - 1) times as often as by chance, others 1 - signal times; negative is heterophilous.
+    1 + signal (1 / share - 1) times as often as by chance, others 1 - signal times; negative is heterophilous, and not
+    below -share / (1 - share) of the rarest behavior.
     `feature_signal`: distance of the first and last behavior's means in each feature, in standard deviations.
     `weight_signal` in [0, 1): contacts of like count 1 + signal against 1 - signal more meetings on average.
     `masked`: share of students who show another behavior than theirs, `redundancy`: share of students in whom text
@@ -82,7 +106,7 @@ def make(
     texts, text_likelihood = _texts(stream["text"], told, classes, text_signal, sentences, weeks, cutoff, onset)
     activity = stream["contacts"].gamma(4.0, 0.25, students)  # mean 1: the degree correction
     activity[stream["contacts"].random(students) < isolated] = 0.0
-    affinity = 1 - graph_signal + np.diag(graph_signal / np.asarray(shares))
+    affinity = np.maximum(1 - graph_signal + np.diag(graph_signal / np.asarray(shares)), 0)  # no rounding below never
     affinity *= mean_degree * cutoff / weeks / students / (2 if directed else 1)
     strength = np.where(np.eye(classes, dtype=bool), 1 + weight_signal, 1 - weight_signal)
     pairs = _contacts(stream["contacts"], met, activity, affinity, directed)
@@ -124,20 +148,39 @@ def make(
 
 
 def _check(dials: dict) -> None:
+    """Raise ValueError for the first dial that has no meaning, with what it may be."""
     shares = dials["shares"]
     if len(shares) not in BEHAVIORS or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
         raise ValueError(f"shares = {list(shares)} are not 2 to 4 positive numbers that add up to 1")
-    for name, low, high in (
-        ("text_signal", 0.0, 1.0),
-        ("graph_signal", -min(share / (1 - share) for share in shares), 1.0),
-        ("weight_signal", 0.0, 1.0),
-        ("masked", 0.0, 0.5),
-        ("redundancy", 0.0, 1.0),
-        ("label_noise", 0.0, 0.5),
-        ("isolated", 0.0, 1.0),
+    fewest = max(-1.0, -min(share / (1 - share) for share in shares))  # below it, some would meet less than never
+    for name, low, high, open_ends in (
+        ("students", 2, math.inf, "high"),
+        ("sentences", 1, math.inf, "high"),
+        ("weeks", 1, math.inf, "high"),
+        ("draw", 0, math.inf, "high"),
+        ("text_signal", 0.0, 1.0, "high"),
+        ("graph_signal", fewest, 1.0, "low" if fewest == -1 else ""),
+        ("feature_signal", 0.0, math.inf, "high"),
+        ("weight_signal", 0.0, 1.0, "high"),
+        ("masked", 0.0, 0.5, ""),
+        ("redundancy", 0.0, 1.0, ""),
+        ("label_noise", 0.0, 0.5, ""),
+        ("mean_degree", 0.0, math.inf, "high"),
+        ("isolated", 0.0, 1.0, ""),
+        ("train", 0.0, 1.0, "low, high"),
+        ("validation", 0.0, 1.0, "low, high"),
     ):
-        if not low - 1e-9 <= dials[name] <= high or (name == "text_signal" and dials[name] == high):
-            raise ValueError(f"{name} = {dials[name]} lies outside {low:g} to {high:g}")
+        value = dials[name]
+        above = value > low if "low" in open_ends else value >= low - ROUNDING
+        below = value < high if "high" in open_ends else value <= high
+        if not (above and below):
+            excluded = [f"{end:g}" for end, side in ((low, "low"), (high, "high")) if side in open_ends]
+            without = f", without {' and '.join(excluded)}" if excluded else ""
+            raise ValueError(f"{name} = {value} lies outside {low:g} to {high:g}{without}")
+    if dials["train"] + dials["validation"] >= 1:
+        raise ValueError(
+            f"train + validation = {dials['train'] + dials['validation']:g}; below 1, a rest is there to be tested"
+        )
     if dials["redundancy"] and not dials["masked"]:
         raise ValueError("redundancy > 0 needs masked > 0: without masks text and contacts always show the same")
     if not 1 <= dials["cutoff"] <= dials["weeks"]:

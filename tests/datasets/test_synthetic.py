@@ -1,11 +1,14 @@
 """The synthetic network: its dials do what they say, and its truth is the one that it was drawn from."""
 
+import tracemalloc
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from benchmarks.dataset import Dataset
-from benchmarks.datasets import sentences
+from benchmarks.datasets import sentences, synthetic
 from benchmarks.datasets.synthetic import BEHAVIORS, make
 
 
@@ -121,13 +124,75 @@ def test_all_sentences_differ() -> None:
 @pytest.mark.parametrize(
     ("dials", "message"),
     [
-        ({"text_signal": 1.0}, "text_signal = 1.0 lies outside 0 to 1"),
-        ({"graph_signal": -0.9}, "graph_signal = -0.9 lies outside -0.66"),
+        ({"students": 1}, "students = 1 lies outside 2 to inf"),
+        ({"sentences": 0}, "sentences = 0 lies outside 1 to inf"),
+        ({"draw": -1}, "draw = -1 lies outside 0 to inf"),
+        ({"text_signal": 1.0}, "text_signal = 1.0 lies outside 0 to 1, without 1"),
+        ({"text_signal": float("nan")}, "text_signal = nan lies outside 0 to 1, without 1"),
+        ({"graph_signal": -0.9}, "graph_signal = -0.9 lies outside -0.666667 to 1"),
+        ({"graph_signal": 1.1}, "graph_signal = 1.1 lies outside -0.666667 to 1"),
+        ({"graph_signal": -1.0, "shares": (0.5, 0.5)}, "graph_signal = -1.0 lies outside -1 to 1, without -1"),
+        ({"feature_signal": -0.1}, "feature_signal = -0.1 lies outside 0 to inf"),
+        ({"weight_signal": 1.0}, "weight_signal = 1.0 lies outside 0 to 1, without 1"),
+        ({"masked": 0.6}, "masked = 0.6 lies outside 0 to 0.5"),
+        ({"label_noise": -0.1}, "label_noise = -0.1 lies outside 0 to 0.5"),
+        ({"mean_degree": -1.0}, "mean_degree = -1.0 lies outside 0 to inf"),
+        ({"isolated": 1.1}, "isolated = 1.1 lies outside 0 to 1"),
+        ({"train": 0.0}, "train = 0.0 lies outside 0 to 1, without 0 and 1"),
+        ({"validation": 0.0}, "validation = 0.0 lies outside 0 to 1"),
+        ({"train": 0.7, "validation": 0.3}, "train . validation = 1; below 1, a rest is there to be tested"),
         ({"shares": (0.5, 0.6)}, r"shares = \[0.5, 0.6\] are not"),
+        ({"redundancy": 1.5, "masked": 0.1}, "redundancy = 1.5 lies outside 0 to 1"),
         ({"redundancy": 0.5}, "redundancy > 0 needs masked > 0"),
+        ({"weeks": 0}, "weeks = 0 lies outside 1 to inf"),
         ({"cutoff": 11}, "cutoff = 11 is not a week from 1 to 10"),
     ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
 def test_a_dial_out_of_range_is_refused(dials: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         network(**dials)
+
+
+def told_later(dataset: Dataset, cutoff: int) -> list[str]:
+    """Texts that say a week after the cut-off."""
+    weeks = range(cutoff + 1, 11)
+    return [text for text in dataset.graph.texts if any(f"Week {week}:" in text for week in weeks)]
+
+
+def test_a_later_week_in_a_text_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of the cut-off sees a maker that forgets it."""
+    assert told_later(network(onset=True, cutoff=4), cutoff=4) == []
+    honest: Any = synthetic._texts
+
+    def forgets(*arguments: Any) -> Any:
+        *first, weeks, _, onset = arguments
+        return honest(*first, weeks, weeks, onset)
+
+    monkeypatch.setattr(synthetic, "_texts", forgets)
+    assert len(told_later(network(onset=True, cutoff=4), cutoff=4)) > 3000
+
+
+def test_the_likelihood_knows_the_shown_weeks_only() -> None:
+    """Of two students whose texts up to the cut-off are letter for letter the same, what is known is the same."""
+    dataset = network(students=20_000, onset=True, cutoff=2, sentences=2)
+    assert dataset.truth is not None
+    likelihood: dict[str, list[float]] = {}
+    for text, (first, second) in zip(dataset.graph.texts, dataset.truth.text, strict=True):
+        likelihood.setdefault(text, []).append(second - first)
+    repeated = [values for values in likelihood.values() if len(values) > 1]
+    assert len(repeated) > 100
+    assert all(max(values) - min(values) < 1e-12 for values in repeated)
+
+
+def test_a_hundred_thousand_students_are_small() -> None:
+    """A tenth of a million in a tenth of 8 GiB at the peak, graph, text and truth together."""
+    tracemalloc.start()
+    dataset = network(students=100_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert dataset.truth is not None
+    arrays = [dataset.graph.x.numpy(), dataset.graph.edges.numpy(), *dataset.truth.arrays().values()]
+    assert sum(array.nbytes for array in arrays) < 60e6
+    assert sum(map(len, dataset.graph.texts)) < 40e6
+    assert peak < 0.8 * 2**30
