@@ -40,6 +40,16 @@ RANGES = {
 }
 """What a config may ask for, read without running this file; `make` knows of ends that are excluded, too."""
 
+EXCLUDED = {
+    "text_signal": (1.0,),
+    "graph_signal": (-1.0,),
+    "weight_signal": (1.0,),
+    "train": (0.0, 1.0),
+    "validation": (0.0, 1.0),
+}
+ROUNDING = 1e-9
+"""How far `graph_signal` may lie below its end, for the sake of rounded shares."""
+
 BEHAVIORS: dict[int, dict[str, tuple[str, ...]]] = {
     2: {"stays": THRIVING + STEADY, "drops out": STRUGGLING + LEAVING},
     3: {"thrives": THRIVING, "keeps up": STEADY, "drops out": STRUGGLING + LEAVING},
@@ -49,9 +59,6 @@ BEHAVIORS: dict[int, dict[str, tuple[str, ...]]] = {
 
 WITHOUT_TONE = 1 / 3
 """Share of neutral sentences."""
-
-ROUNDING = 1e-9
-"""How far a dial may lie below its end, for the sake of rounded shares."""
 
 STREAMS = ("state", "text", "contacts", "features", "labels")
 
@@ -152,38 +159,23 @@ def _check(dials: dict) -> None:
     shares = dials["shares"]
     if len(shares) not in BEHAVIORS or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
         raise ValueError(f"shares = {list(shares)} are not 2 to 4 positive numbers that add up to 1")
-    fewest = max(-1.0, -min(share / (1 - share) for share in shares))  # below it, some would meet less than never
-    for name, low, high, open_ends in (
-        ("students", 2, math.inf, "high"),
-        ("sentences", 1, math.inf, "high"),
-        ("weeks", 1, math.inf, "high"),
-        ("draw", 0, math.inf, "high"),
-        ("text_signal", 0.0, 1.0, "high"),
-        ("graph_signal", fewest, 1.0, "low" if fewest == -1 else ""),
-        ("feature_signal", 0.0, math.inf, "high"),
-        ("weight_signal", 0.0, 1.0, "high"),
-        ("masked", 0.0, 0.5, ""),
-        ("redundancy", 0.0, 1.0, ""),
-        ("label_noise", 0.0, 0.5, ""),
-        ("mean_degree", 0.0, math.inf, "high"),
-        ("isolated", 0.0, 1.0, ""),
-        ("train", 0.0, 1.0, "low, high"),
-        ("validation", 0.0, 1.0, "low, high"),
-    ):
-        value = dials[name]
-        above = value > low if "low" in open_ends else value >= low - ROUNDING
-        below = value < high if "high" in open_ends else value <= high
-        if not (above and below):
-            excluded = [f"{end:g}" for end, side in ((low, "low"), (high, "high")) if side in open_ends]
-            without = f", without {' and '.join(excluded)}" if excluded else ""
-            raise ValueError(f"{name} = {value} lies outside {low:g} to {high:g}{without}")
+    for name, (low, high) in RANGES.items():
+        value, most = dials[name], math.inf if high is None else high
+        if not (low <= value <= most and value < math.inf) or value in EXCLUDED.get(name, ()):
+            without = f", without {' and '.join(f'{end:g}' for end in EXCLUDED[name])}" if name in EXCLUDED else ""
+            raise ValueError(f"{name} = {value} lies outside {low:g} to {most:g}{without}")
+    fewest = max(-share / (1 - share) for share in shares)
+    if dials["graph_signal"] < fewest - ROUNDING:
+        raise ValueError(
+            f"graph_signal = {dials['graph_signal']}: below {fewest:g} the rarest would meet less than never"
+        )
     if dials["train"] + dials["validation"] >= 1:
         raise ValueError(
-            f"train + validation = {dials['train'] + dials['validation']:g}; below 1, a rest is there to be tested"
+            f"train + validation = {dials['train'] + dials['validation']:g}; it stays below 1, so that a rest is tested"
         )
     if dials["redundancy"] and not dials["masked"]:
         raise ValueError("redundancy > 0 needs masked > 0: without masks text and contacts always show the same")
-    if not 1 <= dials["cutoff"] <= dials["weeks"]:
+    if dials["cutoff"] > dials["weeks"]:
         raise ValueError(f"cutoff = {dials['cutoff']} is not a week from 1 to {dials['weeks']}")
 
 
