@@ -1,7 +1,9 @@
 """No test label reaches tuning or training: change them all, and every prediction stays the same, byte for byte."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,13 @@ import pytest
 import torch
 from conftest import learnable
 
-from benchmarks import encode, finetune, train, tune, tune_recipe, views
+from benchmarks import encode, finetune, prepare, train, tune, tune_recipe, views
 from benchmarks.dataset import Dataset
 from benchmarks.leaks import suspicions
-from benchmarks.storage import load_split, save_dataset
+from benchmarks.storage import load_split, read_json, save_dataset
 from benchmarks.views import Material
+from sgn.graph import StudentGraph
+from sgn.task import Task
 
 SPLITS = ["0", "1"]
 SEEDS = [0, 1]
@@ -128,13 +132,22 @@ def test_a_scaler_sees_training_students_only(tmp_path: Path, monkeypatch: pytes
     assert torch.equal(one, other) == honest
 
 
+def with_errors(labels: np.ndarray, share: float) -> np.ndarray:
+    """Labels of two classes, a share of them wrong."""
+    wrong = np.random.default_rng(0).permutation(len(labels)) < share * len(labels)
+    return np.where(wrong, 1 - labels, labels)
+
+
 @pytest.mark.parametrize(
     ("column", "sign"),
     [
         (lambda labels: labels + 0.001 * np.random.default_rng(0).random(len(labels)), "alone tells a class"),
+        (lambda labels: with_errors(labels, 0.03), "alone tells a class"),
+        (lambda labels: -with_errors(labels, 0.03), "alone tells a class"),
         (lambda labels: np.arange(len(labels)) + np.random.default_rng(0).random(len(labels)), "follows the order"),
+        (lambda labels: -np.arange(len(labels)), "follows the order"),
     ],
-    ids=["derived from the label", "number of entry"],
+    ids=["derived from the label", "with errors", "upside down", "number of entry", "days since entry"],
 )
 def test_a_column_that_knows_too_much_is_noticed(column: Any, sign: str) -> None:
     dataset = learnable()
@@ -142,8 +155,62 @@ def test_a_column_that_knows_too_much_is_noticed(column: Any, sign: str) -> None
     x = torch.cat([dataset.graph.x, torch.from_numpy(column(dataset.labels)).float()[:, None]], dim=1)
     planted = replace(dataset.graph, x=x, features=(*dataset.graph.features, "planted"))
     [said] = suspicions(replace(dataset, graph=planted))
+    assert said.startswith("suspicious: ")
     assert sign in said
     assert "'planted'" in said
+
+
+@pytest.mark.parametrize(
+    ("marked", "noticed"),
+    [
+        (lambda labels: labels == 1, True),
+        (lambda labels: with_errors(labels, 0.03) == 0, True),
+        (lambda labels: (labels == 1) & (np.arange(len(labels)) % 4 == 0), True),  # few are marked, and rightly
+        (lambda labels: with_errors(labels, 0.2) == 1, False),  # as much as honest words may tell
+        (lambda labels: (labels == 1) & (np.arange(len(labels)) % 20 == 0), False),  # too few to tell from a topic
+    ],
+    ids=["label", "with errors", "some", "honest", "few"],
+)
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_a_label_in_the_texts_is_noticed(marked: Any, noticed: bool, kind: str) -> None:
+    dataset = learnable(students=400)
+    labels = dataset.labels
+    texts = tuple(
+        f"{text}, [Left]." if m else text for text, m in zip(dataset.graph.texts, marked(labels), strict=True)
+    )
+    if kind == "multiclass":
+        dataset = replace(dataset, task=Task(kind, ("no", "yes", "other")), labels=np.where(labels, labels, labels * 2))
+    elif kind == "multilabel":
+        both = np.stack([labels, np.arange(len(labels)) % 2], axis=1)
+        dataset = replace(dataset, task=Task(kind, ("left", "odd")), labels=both)
+    found = suspicions(replace(dataset, graph=replace(dataset.graph, texts=texts)))
+    assert any("the word 'left' in a text alone tells a class" in line for line in found) == noticed, found
+
+
+def test_many_texts_are_read_in_seconds() -> None:
+    words = np.random.default_rng(0).zipf(1.5, (75_000, 60)) % 5000
+    texts = tuple(" ".join(map(str, row)) for row in words.tolist())
+    n = len(texts)
+    graph = StudentGraph(torch.zeros(n, 1), ("zero",), texts, torch.zeros(2, 0).long(), torch.zeros(0), directed=False)
+    task, labels = Task("binary", ("no", "yes")), np.arange(n) % 2
+    start = time.perf_counter()
+    assert suspicions(Dataset(graph, labels, task, "something", "genuine", "folds", {})) == []
+    assert time.perf_counter() - start < 30
+
+
+def test_what_the_check_finds_stands_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = learnable()
+    x = torch.from_numpy(dataset.labels).float()[:, None]
+    module = ModuleType("made_up")
+    module.__dict__["make"] = lambda raw, splits: replace(
+        dataset, graph=replace(dataset.graph, x=x, features=("leaver",))
+    )
+    monkeypatch.setattr(prepare, "load", lambda _: module)
+    for name in ("data", "sealed"):
+        (tmp_path / name).mkdir()
+    prepare.run("made_up", SPLITS, {}, tmp_path, tmp_path / "data", tmp_path / "sealed")
+    [remark] = read_json(tmp_path / "data" / "card.json")["remarks"]
+    assert remark == "suspicious: feature 'leaver' alone tells a class (ROC-AUC 1.000)"
 
 
 def test_states_of_another_split_are_refused(tmp_path: Path, small_bert: Path) -> None:
