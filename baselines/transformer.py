@@ -6,6 +6,7 @@ Floor 1: imports sgn only.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from optuna.distributions import CategoricalDistribution, IntDistribution
@@ -22,7 +23,7 @@ from sgn.graph import StudentGraph, TrainingView
 class Config(Knobs):
     """Knobs of Transformer-only; all but `head` belong to a new head."""
 
-    head: str = "finetuned"  # finetuned or new
+    head: Literal["finetuned", "new"] = "finetuned"
     layers: int = 0  # of a new head
 
 

@@ -1,6 +1,7 @@
 """Checking a config before any job starts: every error with its key, its value, and what is allowed."""
 
 import difflib
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from benchmarks.variants import BASE
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 NOT_OPTIONS = ("make", "splits", "models")
 """Keys of a dataset entry that are not options of its `make`."""
+CONTROL = ("Config", "build or fit")
+MODEL = (*CONTROL, "SPACE")
+"""What the file of a control and of a model defines."""
 
 
 class ConfigError(ValueError):
@@ -110,15 +114,19 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
     everything = [*config["controls"], *config["models"]]
     for model in everything:
         key = f"{'models' if model in config['models'] else 'controls'}.{model}"
-        yield from _module(key, module_of(config, model), root)
+        needs = MODEL if model in config["models"] else CONTROL
+        yield from _module(key, module_of(config, model), root, needs, may_be_broken=True)
         recipe = recipe_of(config, model)
         if recipe is not None and recipe not in config["recipes"]:
             yield f"{key}.recipe = {_unknown(recipe, config['recipes'])}"
         elif model in config["models"] and trials_of(config, model) < 1:
             yield f"trials = {config['trials']}; recipe {recipe!r} takes as many, and {model!r} needs one of its own"
+    for recipe, entry in config["recipes"].items():
+        yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
     for dataset, entry in config["datasets"].items():
-        missing = list(_module(f"datasets.{dataset}.make", entry["make"], root))
-        yield from missing or _options(f"datasets.{dataset}", entry["make"], options_of(config, dataset), root)
+        missing = list(_module(f"datasets.{dataset}.make", entry["make"], root, ["make"]))
+        options = {name: [value] for name, value in options_of(config, dataset).items()}
+        yield from missing or _options(f"datasets.{dataset}", entry["make"], options, root)
         yield from missing or _splits(f"datasets.{dataset}.splits", entry["make"], entry["splits"], root)
         for model in entry.get("models", []):
             if model not in everything:
@@ -127,9 +135,9 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         if family in config["datasets"]:
             yield f"families.{family}: there is a dataset of that name"
         key = f"families.{family}"
-        missing = list(_module(f"{key}.make", entry["make"], root))
-        first = {name: values[0] for name, values in entry["grid"].items()}
-        yield from missing or _options(key, entry["make"], entry["options"] | first, root)
+        missing = list(_module(f"{key}.make", entry["make"], root, ["make"]))
+        options = {name: [value] for name, value in entry["options"].items()} | entry["grid"]
+        yield from missing or _options(key, entry["make"], options, root)
         yield from missing or _splits(f"{key}.split", entry["make"], [entry["split"]], root)
         for model in entry["models"]:
             if model not in everything:
@@ -137,40 +145,63 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
     yield from _ablations(config, root)
     for kind in ("tables", "figures"):
         for name in config[kind]:
-            yield from _module(kind, f"benchmarks.{kind}.{name}", root)
+            yield from _module(kind, f"benchmarks.{kind}.{name}", root, ["make"])
 
 
-def _options(key: str, make: str, given: dict[str, Any], root: Path) -> Iterator[str]:
-    """Options against the parameters of a dataset file's `make`."""
+def _options(key: str, make: str, given: dict[str, list[Any]], root: Path) -> Iterator[str]:
+    """Options, each with the values it takes, against the parameters of a dataset file's `make` and its RANGES."""
     allowed = source.keywords(make, "make", root)
     options = {name: default for name, default in allowed.items() if name not in ("raw", "splits")}
     kinds = source.types(make, "make", root)
-    for name, value in given.items():
+    ranges = source.literal(make, "RANGES", root) or {}
+    assert isinstance(ranges, dict)
+    for name, values in given.items():
         if name not in options:
             yield f"{key}: {_unknown(name, options, 'option')}"
-        elif not _fits(value, kinds.get(name, "")):
-            yield f"{key}.{name} = {value!r}; expected {kinds[name]}"
+            continue
+        for value in values:
+            wrong = _mismatch(value, kinds.get(name, "")) or _outside(value, *ranges.get(name, (None, None)))
+            if wrong:
+                yield f"{key}.{name} = {value!r}; expected {wrong}"
     for name, has_default in options.items():
         if not has_default and name not in given:
             yield f"{key}: option {name!r} is missing"
 
 
 def _splits(key: str, make: str, splits: list[Any], root: Path) -> Iterator[str]:
-    """Splits have the names in a dataset file's literal SPLITS; without one, they are whole numbers."""
+    """Splits against a dataset file's literal SPLITS: names, a number of folds or both; without it, any number goes."""
     allowed = source.literal(make, "SPLITS", root)
+    known = allowed if isinstance(allowed, tuple) else () if allowed is None else (allowed,)
+    folds = math.inf if allowed is None else max([n for n in known if isinstance(n, int)], default=0)
+    words = [f"0 to {n - 1}" if isinstance(n, int) else n for n in known] or ["whole numbers from 0"]
     for name in map(str, splits):
-        if isinstance(allowed, tuple) and name not in allowed and not (name.isdigit() and "0" in allowed):
-            yield f"{key}: {_unknown(name, allowed)}"
-        elif allowed is None and not name.isdigit():
-            yield f"{key}: {name!r} is no whole number"
+        if name not in known and not (name.isdecimal() and str(int(name)) == name and int(name) < folds):
+            yield f"{key}: {_unknown(name, words, 'split')}"
     if len({str(name) for name in splits}) < len(splits):
         yield f"{key}: {splits} name a split twice"
 
 
-def _fits(value: Any, kind: str) -> bool:
-    """Whether a config's value is of the annotated kind, as far as this can be told."""
+def _mismatch(value: Any, kind: str) -> str:
+    """What is allowed where a value is not of the annotated kind, as far as this can be told; "" where it is."""
     known: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
-    return kind not in known or (isinstance(value, known[kind]) and (kind == "bool") == isinstance(value, bool))
+    if choices := source.choices(kind):
+        fits = any(value == choice and type(value) is type(choice) for choice in choices)
+        return "" if fits else ", ".join(map(repr, choices))
+    fits = kind not in known or (isinstance(value, known[kind]) and (kind == "bool") == isinstance(value, bool))
+    return "" if fits else kind
+
+
+def _outside(value: Any, low: float | None, high: float | None) -> str:
+    """What is allowed where a number lies outside a range, either end of which may be open; "" where it is inside."""
+    if (low is None or value >= low) and (high is None or value <= high):
+        return ""
+    return f"a number from {low}" + ("" if high is None else f" to {high}")
+
+
+def _weights(key: str, name: str) -> Iterator[str]:
+    """What looks like a path is a folder; a hub's name has one slash at most, inside."""
+    if (name.startswith((".", "/", "~")) or name.count("/") > 1) and not Path(name).is_dir():
+        yield f"{key} = {name!r}: there is no such folder; expected a hub name or a folder"
 
 
 def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
@@ -182,7 +213,11 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
             if model not in config["models"]:
                 yield f"ablations.{table}: {_unknown(model, config['models'])}"
                 continue
-            kinds = source.fields(module_of(config, model), "Config", root)
+            try:
+                kinds = source.fields(module_of(config, model), "Config", root)
+            except source.SourceError as error:
+                yield f"ablations.{table}.{model}: {error}"
+                continue
             knobs = [*kinds, "graph"]
             for variant, changes in variants.items():
                 where = f"ablations.{table}.{model}.{variant}"
@@ -194,15 +229,27 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                         yield f"{where}: {_unknown(key, knobs, 'key')}"
                     elif key == "graph" and value not in edits:
                         yield f"{where}.graph = {_unknown(value, edits)}"
-                    elif key != "graph" and not _fits(value, kinds.get(key, "")):
-                        yield f"{where}.{key} = {value!r}; expected {kinds[key]}"
+                    elif key != "graph" and (wrong := _mismatch(value, kinds[key])):
+                        yield f"{where}.{key} = {value!r}; expected {wrong}"
 
 
-def _module(key: str, name: str, root: Path) -> Iterator[str]:
+def _module(key: str, name: str, root: Path, needs: Iterable[str], may_be_broken: bool = False) -> Iterator[str]:
+    """Whether a module is there and defines what is asked of it; "build or fit" asks for one of the two.
+
+    A broken model file is let through: it costs its own cells only.
+    """
     try:
-        source.module_file(name, root)
+        file = source.module_file(name, root)
+        defined = source.names(name, root)
     except FileNotFoundError as error:
         yield f"{key} = {name!r}: {error}"
+    except source.SourceError as error:
+        if not may_be_broken:
+            yield f"{key} = {name!r}: {error}"
+    else:
+        missing = [need for need in needs if not {*need.split(" or "), "*"} & defined]
+        if missing:
+            yield f"{key} = {name!r}: {file} does not define {', '.join(missing)}; expected {', '.join(needs)}"
 
 
 def _unknown(word: str, allowed: Iterable[str], what: str = "") -> str:

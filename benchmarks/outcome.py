@@ -1,6 +1,7 @@
 """How a step ended (ok, failed, not available, not applicable) and why: the `outcome.json` of every artifact folder."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,7 +9,14 @@ OK, FAILED, NOT_AVAILABLE, NOT_APPLICABLE = "ok", "failed", "not available", "no
 
 
 class NotAvailableError(Exception):
-    """Something from outside is missing (raw data, weights): the step cannot run here, and nobody erred."""
+    """Something from outside is missing (raw data, weights): the step cannot run here, and nobody erred.
+
+    `needs` are the raw files (folder/name) that must lie in one place, the mirror or data/, for a new attempt.
+    """
+
+    def __init__(self, reason: str, needs: Iterable[str] = ()) -> None:
+        super().__init__(reason)
+        self.needs = tuple(needs)
 
 
 class NotApplicableError(Exception):
@@ -17,11 +25,15 @@ class NotApplicableError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Status, the reason in words, and the artifact where it began: what to make anew after mending the cause."""
+    """Status, the reason in words, and the artifact where it began: what to make anew after mending the cause.
+
+    `needs` are raw files with which it is worth a new attempt, see NotAvailableError.
+    """
 
     status: str
     reason: str = ""
     origin: str = ""
+    needs: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
         """Write `folder/outcome.json`."""

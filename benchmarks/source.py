@@ -1,6 +1,7 @@
 """Reading our own Python without running it: where a module lies, what its code hashes to, what it accepts.
 
 The workflow is planned with these, so planning imports no torch, and a broken model file breaks its own jobs only.
+Raises SourceError for a file that Python cannot read, or that lacks what is looked for.
 """
 
 import ast
@@ -9,6 +10,10 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+class SourceError(ValueError):
+    """A Python file is broken, or does not define what it should."""
 
 
 def module_file(name: str, root: Path = ROOT) -> Path:
@@ -57,7 +62,7 @@ def keywords(name: str, function: str, root: Path = ROOT) -> dict[str, bool]:
             return dict(zip([a.arg for a in plain], optional, strict=True)) | {
                 a.arg: default is not None for a, default in zip(only, node.args.kw_defaults, strict=True)
             }
-    raise ValueError(f"{module_file(name, root)}: there is no function {function}()")
+    raise SourceError(f"{module_file(name, root)}: there is no function {function}()")
 
 
 def fields(name: str, dataclass: str, root: Path = ROOT) -> dict[str, str]:
@@ -72,7 +77,7 @@ def fields(name: str, dataclass: str, root: Path = ROOT) -> dict[str, str]:
                     found |= fields(module, base.id, root) if _is_ours(module, root) else {}
             own = [n for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
             return found | {n.target.id: ast.unparse(n.annotation) for n in own}  # type: ignore[union-attr]
-    raise ValueError(f"{module_file(name, root)}: there is no class {dataclass}")
+    raise SourceError(f"{module_file(name, root)}: there is no class {dataclass}")
 
 
 def types(name: str, function: str, root: Path = ROOT) -> dict[str, str]:
@@ -96,6 +101,27 @@ def _is_ours(name: str, root: Path) -> bool:
     return bool(_files(name, root, root))
 
 
+def names(name: str, root: Path = ROOT) -> set[str]:
+    """Names that a module defines or imports at its top level; "*" stands for whatever `import *` brings."""
+    found: set[str] = set()
+    for node in _tree(module_file(name, root)).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    return found
+
+
+def choices(annotation: str) -> tuple[object, ...]:
+    """Values that an annotation allows, where it is a Literal; none for any other."""
+    if not annotation.startswith("Literal["):
+        return ()
+    return tuple(ast.literal_eval(annotation.removeprefix("Literal")))
+
+
 def functions(name: str, root: Path = ROOT) -> list[str]:
     """Names of a module's public functions."""
     body = _tree(module_file(name, root)).body
@@ -104,13 +130,22 @@ def functions(name: str, root: Path = ROOT) -> list[str]:
 
 @cache
 def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    try:
+        return ast.parse(file.read_bytes(), filename=str(file))
+    except SyntaxError as error:
+        raise SourceError(f"{file}, line {error.lineno}: {error.msg}") from error
 
 
 @cache
 def _parsed(file: Path) -> tuple[str, frozenset[str]]:
-    """Dump of a file's tree without docstrings, and the modules that it may import; "." stands for its own folder."""
-    tree = ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+    """Dump of a file's tree without docstrings, and the modules that it may import; "." stands for its own folder.
+
+    A broken file counts as it is and imports nothing: the job that runs it says what is wrong.
+    """
+    try:
+        tree = ast.parse(file.read_bytes(), filename=str(file))
+    except SyntaxError:
+        return repr(file.read_bytes()), frozenset()
     imports: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -6,6 +6,7 @@ two blocks. Floor 0: imports torch, optuna's distributions and sgn only.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -23,7 +24,7 @@ class Knobs(Training):
     width: int = 64
     layers: int = 2
     dropout: float = 0.5
-    norm: str = "layer"  # before each block: layer, batch or none
+    norm: Literal["layer", "batch", "none"] = "layer"  # before each block
     residual: bool = True
 
 
@@ -31,7 +32,7 @@ class Knobs(Training):
 class GraphKnobs(Knobs):
     """Knobs of a stack with graph convolutions."""
 
-    neighbors: str = "symmetric"
+    neighbors: Literal["symmetric", "separate"] = "symmetric"
     drop_edge: float = 0.0
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def put(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
 
 
 WRONG = [
-    (put("seeds", value=[0, -1]), r"seeds.1 = -1; expected"),
+    (put("seeds", value=[0, -1]), r"seeds.1 = -1; expected a whole number from 0"),
     (put("seeds", value=[]), r"seeds = \[\]; expected a list of different integers from 0"),
     (put("seeds", value=[0, 1000]), r"seeds, selection_seeds: \[1000\] stand in both"),
     (put("trails", value=3), r"unknown key 'trails' \(did you mean 'trials'\?\); allowed: .*tier.*figures"),
@@ -83,6 +84,55 @@ def test_every_row_has_the_same_budget(config: dict[str, Any]) -> None:
 
 
 def test_a_dataset_may_name_its_models(config: dict[str, Any]) -> None:
+    (
+        put("ablations", "structure", "gcn", value={"x": {"norm": "both"}}),
+        r"structure.gcn.x.norm = 'both'; expected 'layer', 'batch', 'none'",
+    ),
+    (
+        put("recipes", "minilm", "weights", value="./no/such"),
+        r"recipes.minilm.weights = './no/such': there is no such folder; expected a hub name or a folder",
+    ),
+    (
+        put("datasets", "facebook100-reed98", "school", value="Foo99"),
+        r"facebook100-reed98.school = 'Foo99'; expected 'Reed98', .*'Penn94'",
+    ),
+    (put("datasets", "mooc-ed-day20", "cutoff", value=-5), r"mooc-ed-day20.cutoff = -5; expected a number from 0"),
+    (put("datasets", "mooc-ed-day20", "splits", value=[99]), r"splits: unknown split '99'.*; allowed: 0 to 14, fixed"),
+    (
+        put("datasets", "synthetic", "text_signal", value=7.0),
+        r"synthetic.text_signal = 7.0; expected a number from 0.0 to 1.0",
+    ),
+    (put("datasets", "synthetic", "splits", value=["x"]), r"unknown split 'x'; allowed: whole numbers from 0"),
+    (
+        put("families", "phase", "grid", "text_signal", value=[0.5, 7.0]),
+        r"families.phase.text_signal = 7.0; expected a number from 0.0 to 1.0",
+    ),
+    (
+        put("datasets", "webkb", "make", value="benchmarks.raw"),
+        r"datasets.webkb.make = 'benchmarks.raw': .*raw.py does not define make; expected make",
+    ),
+    (
+        put("models", "mlp", value="benchmarks.raw"),
+        r"models.mlp = 'benchmarks.raw': .*does not define Config, build or fit, SPACE; expected Config, build or fit",
+    ),
     assert models_of(config, "webkb") == ["majority", "mlp", "gcn", "transformer", "bert-gcn"]
     config["datasets"]["webkb"]["models"] = ["gcn", "majority"]
     assert models_of(config, "webkb") == ["majority", "gcn"]
+
+
+def test_a_broken_model_file_stops_nothing_but_an_ablation_of_it(config: dict[str, Any], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("x = 1\ndef forward(:\n", encoding="utf-8")
+    config["models"]["mine"] = str(broken)
+    check(config)
+    config["ablations"]["structure"]["mine"] = {"no edges": {"graph": "no_edges"}}
+    with pytest.raises(ConfigError, match=r"ablations.structure.mine: .*broken.py, line 2: invalid syntax"):
+        check(config)
+
+
+def test_a_broken_dataset_file_is_named_with_its_line(config: dict[str, Any], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.py"
+    broken.write_text("def make(:\n", encoding="utf-8")
+    config["datasets"]["webkb"]["make"] = str(broken)
+    with pytest.raises(ConfigError, match=r"datasets.webkb.make = .*broken.py, line 1: invalid syntax"):
+        check(config)

@@ -48,6 +48,17 @@ def test_what_counts(code: Path, name: str, old: str, new: str, counts: bool) ->
     assert (hashed(code) != before) == counts
 
 
+def test_a_broken_file_counts_as_it_is(code: Path) -> None:
+    (code / "sgn" / "high.py").write_text("def g(:\n", encoding="utf-8")
+    before = hashed(code)
+    change(code, "low.py", "return 1", "return 2")
+    assert hashed(code) == before, "it imports nothing"
+    change(code, "high.py", "def g(:", "def g(x:")
+    assert hashed(code) != before
+    with pytest.raises(source.SourceError, match=r"high.py, line 1: "):
+        source.names("sgn.high", code)
+
+
 def test_missing_module_lists_its_neighbors() -> None:
     with pytest.raises(FileNotFoundError, match=r"in baselines/ there are .*gcn.*mlp"):
         source.module_file("baselines.mpl")
@@ -66,3 +77,12 @@ def test_literals_and_parameters_are_read_without_import() -> None:
     assert found["raw"] is False
     assert found["students"] is True
     assert "lr" in source.fields("baselines.mlp", "Config")
+    assert {"Config", "SPACE", "build", "MLP"} <= source.names("baselines.mlp")
+
+
+@pytest.mark.parametrize(
+    ("annotation", "allowed"),
+    [("Literal['a', 2]", ("a", 2)), ("Literal['a']", ("a",)), ("int", ()), ("dict[str, int]", ()), ("", ())],
+)
+def test_what_an_annotation_allows(annotation: str, allowed: tuple[object, ...]) -> None:
+    assert source.choices(annotation) == allowed

@@ -11,6 +11,7 @@ Floor 2.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -35,10 +36,10 @@ SOURCE = "https://github.com/thunlp/CANE, datasets/cora/"
 
 CLASSES = 7
 DRAWS = ("60-20-20", "20-per-class")
-SEEDS = 5
+SEEDS = SPLITS = 5
 
 
-def make(raw: Path, splits: Sequence[str], draw: str = "60-20-20") -> Dataset:
+def make(raw: Path, splits: Sequence[str], draw: Literal["60-20-20", "20-per-class"] = "60-20-20") -> Dataset:
     """All papers; those of unknown topic are context. Nothing has a time, so there is no cut-off.
 
     A split is named by the seed, 0 to 4, of one permutation of the labeled papers. `draw = "60-20-20"` gives shares in

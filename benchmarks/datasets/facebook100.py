@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import scipy.io
@@ -47,7 +48,8 @@ SOURCE = (
 )
 
 COLUMNS = ("status", "gender", "major", "minor", "dorm", "year", "high school")  # of local_info; 0 is missing
-SEEDS = range(5)
+SPLITS = 5
+SEEDS = range(SPLITS)
 NUMBERS = ("double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 PENN, PENN_SPLITS = "Penn94", "splits/fb100-Penn94-splits.npz"  # the splits of the published numbers
 SIDES = ("train", "valid", "test")  # names of arrays there
@@ -107,7 +109,12 @@ def needed(school: str) -> list[str]:
     return [f"{school}.mat"]
 
 
-def make(raw: Path, splits: Sequence[str], school: str, task: str = "cohort") -> Dataset:
+def make(
+    raw: Path,
+    splits: Sequence[str],
+    school: Literal["Reed98", "Amherst41", "Johns Hopkins55", "Cornell5", "Penn94"],
+    task: Literal["cohort", "gender"] = "cohort",
+) -> Dataset:
     """A college's network and the `task` "cohort" or, to compare with published numbers, "gender".
 
     A split is named by the seed, 0 to 4, that draws half, a quarter and a quarter; for the gender in Penn94 it is one
@@ -154,7 +161,9 @@ def _file(raw: Path, school: str) -> Path:
         return file
     own = DOWNLOADS / FOLDER / file.name
     if not own.is_file():
-        raise NotAvailableError(f"{FOLDER}/{file.name} is neither at {file} nor at {own}: get it from {SOURCE}")
+        raise NotAvailableError(
+            f"{FOLDER}/{file.name} is neither at {file} nor at {own}: get it from {SOURCE}", [f"{FOLDER}/{file.name}"]
+        )
     return own
 
 

@@ -11,6 +11,7 @@ Floor 2.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ LEVELS = {"tobacco": 3, "alcohol": 5, "cannabis": 4}  # of an answer; 1 is none
 ONSETS = {"tobacco": "takes up smoking", "cannabis": "takes up cannabis"}
 WAVES, OUTCOME = (1, 2), 3
 FOLDS, REPETITIONS = 5, 10
+SPLITS = 50
 REMARKS = (
     "Labeled is who used nothing of the substance at wave 2 and answered at wave 3; all others stay as context.",
     "A pupil who tried the substance at wave 1 and not at wave 2 counts as new when using it at wave 3.",
@@ -44,7 +46,7 @@ REMARKS = (
 )
 
 
-def make(raw: Path, splits: Sequence[str], substance: str = "tobacco") -> Dataset:
+def make(raw: Path, splits: Sequence[str], substance: Literal["tobacco", "cannabis"] = "tobacco") -> Dataset:
     """All pupils, and whether those without `substance`, "tobacco" or "cannabis", at wave 2 use it at wave 3.
 
     Features and edges come from waves 1 and 2. A split is a fold, "0" to "49", of a stratified 5-fold

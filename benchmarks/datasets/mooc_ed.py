@@ -16,6 +16,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,8 @@ FILES = {
 }
 SOURCE = "Harvard Dataverse, https://doi.org/10.7910/DVN/ZZH3UB"
 
-SPLITS = ("0", "fixed")  # within a run, folds by number; from run to run, the one
+SPLITS = (15, "fixed")  # within a run, folds by number, three times five; from run to run, the one
+RANGES = {"cutoff": (0, None)}
 
 RUNS = {"1": (1,), "2": (2,), "1 to 2": (1, 2)}
 RECENT = 14  # days: who wrote nothing for longer has left already, which needs no prediction
@@ -123,7 +125,7 @@ def needed(run: int | str = 1) -> list[str]:
     return [f"DLT{number}_{table}.csv" for number in _runs(run) for table in ("Edgelist", "Nodes")]
 
 
-def make(raw: Path, splits: Sequence[str], cutoff: int = 20, run: int | str = 1) -> Dataset:
+def make(raw: Path, splits: Sequence[str], cutoff: int = 20, run: Literal[1, 2, "1 to 2"] = 1) -> Dataset:
     """Learners who wrote within the 14 days up to `cutoff`, and whether they write afterwards.
 
     `cutoff` counts days from the date of a run's first comment. `run` is 1, 2, or "1 to 2". Within a run, a split is a

@@ -13,7 +13,7 @@ Floor 2.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -110,9 +110,9 @@ def needed(edges: str = "none", clicks: bool = False) -> list[str]:
 def make(
     raw: Path,
     splits: Sequence[str],
-    task: str = "withdrawn",
-    cutoff: int = 30,
-    edges: str = "none",
+    task: Literal["withdrawn", "result", "multilabel"] = "withdrawn",
+    cutoff: Literal[0, 30, 60, 90] = 30,
+    edges: Literal["none", "region", "day", "clicks"] = "none",
     clicks: bool = False,
 ) -> Dataset:
     """Enrolments registered and not yet unregistered on day `cutoff` (0, 30, 60, 90), and how they end.

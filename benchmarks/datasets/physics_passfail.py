@@ -11,6 +11,7 @@ Floor 2.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,7 @@ GRADES = (-3, 0, 2, 4, 7, 10, 12)  # the Danish scale
 PASSED = 2
 MISSING = 100  # code of an unknown age or study group, and of no grade
 FOLDS = 5
+SPLITS = 50  # ten times five folds
 
 
 def needed(week: int) -> list[str]:
@@ -69,7 +71,7 @@ def needed(week: int) -> list[str]:
     return [PEOPLE, PRETEST, *(name for name in networks if int(name.removeprefix("networks/week")[:2]) <= week)]
 
 
-def make(raw: Path, splits: Sequence[str], week: int) -> Dataset:
+def make(raw: Path, splits: Sequence[str], week: Literal[36, 38, 39, 40, 42, 43, 44]) -> Dataset:
     """Graded students, whom they named in the surveys up to `week` (36, 38, 39, 40, 42, 43 or 44), and who failed.
 
     The cohort is who has a grade, whichever it is: the authors take the others for teachers. A split is a fold of a

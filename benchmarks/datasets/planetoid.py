@@ -13,6 +13,7 @@ Floor 2.
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import scipy.sparse
@@ -41,7 +42,7 @@ def needed(name: str) -> list[str]:
     return [f"{name}.npz"]
 
 
-def make(raw: Path, splits: Sequence[str], name: str) -> Dataset:
+def make(raw: Path, splits: Sequence[str], name: Literal["cora", "citeseer"]) -> Dataset:
     """The citation graph `name`, "cora" or "citeseer", with its one split, "public".
 
     Everybody is a node; CiteSeer's papers of unknown topic are context. Nothing has a time, so there is no cut-off.

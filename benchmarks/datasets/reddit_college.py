@@ -25,6 +25,7 @@ from sgn.graph import StudentGraph
 from sgn.task import Task
 
 SPLITS = ("fixed",)
+RANGES = {"cutoff": (1, 42)}  # to LATEST
 FOLDER = "reddit_college"
 FILES = {"posts.csv.zst": "08785bfb40002e7cba5612d1ba794358cecea7979f80b0c85c360f38341f8ea5"}
 SOURCE = (

@@ -30,6 +30,7 @@ SOURCE = "CMU World Wide Knowledge Base, http://www.cs.cmu.edu/afs/cs.cmu.edu/pr
 CLASSES = ("student", "course", "faculty", "project", "staff")
 CONTEXT = ("department", "other")  # unlabeled: four home pages, and pages that are nobody's main page
 UNIVERSITIES = SPLITS = ("cornell", "texas", "washington", "wisconsin")
+RANGES = {"validation_seed": (0, None)}
 ELSEWHERE = "misc"  # pages of other universities, collected for their class only, without the web around them
 FEATURES = ("words", "links", "links elsewhere", "mail addresses", "images", "headings")
 REMARKS = (
