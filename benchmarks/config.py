@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from benchmarks import source
+from benchmarks import recipes, source
 from benchmarks.variants import BASE
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
@@ -49,7 +49,7 @@ def recipe_of(config: dict[str, Any], model: str) -> str | None:
 def trials_of(config: dict[str, Any], model: str) -> int:
     """A row's own trials: the common budget less those of its recipe, so that every row has the same in all."""
     recipe = config["recipes"].get(recipe_of(config, model))
-    return config["trials"] - (recipe["trials"] if recipe and recipe["finetune"] != "frozen" else 0)
+    return config["trials"] - (recipes.trials(recipe) if recipe else 0)
 
 
 def models_of(config: dict[str, Any], dataset: str) -> list[str]:
@@ -123,6 +123,8 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
             yield f"trials = {config['trials']}; recipe {recipe!r} takes as many, and {model!r} needs one of its own"
     for recipe, entry in config["recipes"].items():
         yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
+    for recipe, entry in config["recipes"].items():
+        yield from _recipe(f"recipes.{recipe}", entry)
     for dataset, entry in config["datasets"].items():
         missing = list(_module(f"datasets.{dataset}.make", entry["make"], root, ["make"]))
         options = {name: [value] for name, value in options_of(config, dataset).items()}
@@ -202,6 +204,16 @@ def _weights(key: str, name: str) -> Iterator[str]:
     """What looks like a path is a folder; a hub's name has one slash at most, inside."""
     if (name.startswith((".", "/", "~")) or name.count("/") > 1) and not Path(name).is_dir():
         yield f"{key} = {name!r}: there is no such folder; expected a hub name or a folder"
+
+
+def _recipe(key: str, recipe: dict[str, Any]) -> Iterator[str]:
+    """Layers that are pretrained are those that are fine-tuned, so that what lies below both is read once."""
+    _, _, layers = recipe["finetune"].partition("-")
+    if "pretrain" in recipe and layers and recipe["pretrain"]["layers"] != int(layers):
+        allowed = f"{layers}, as in finetune = {recipe['finetune']!r}"
+        yield f"{key}.pretrain.layers = {recipe['pretrain']['layers']}; expected {allowed}"
+    if "folds" in recipe and not recipes.finetuned(recipe):
+        yield f"{key}.folds = {recipe['folds']}; expected none: states that saw no label have nothing to hold out"
 
 
 def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:

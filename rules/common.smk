@@ -12,6 +12,7 @@ from benchmarks.config import (
     trials_of,
     variants_of,
 )
+from benchmarks.recipes import finetuned, per_split
 from benchmarks.source import code_hash
 from benchmarks.workflow import command, device_for, environment_of_jobs
 
@@ -71,16 +72,16 @@ def obtainable(wildcards):
 
 
 def states_of(purpose):
-    """A model's states: none, the frozen ones, or each split's, fine-tuned for "selection" or for "reporting"."""
+    """A model's states: none, the dataset's, or each split's own, for "selection" or for "reporting"."""
 
     def folders(wildcards):
         recipe = recipe_of(config, wildcards.model)
         if recipe is None:
             return []
         base = f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}"
-        if config["recipes"][recipe]["finetune"] == "frozen":
-            return [f"{base}/frozen"]
-        return [f"{base}/{split}/{purpose}" for split in splits_of(wildcards)]
+        if per_split(config["recipes"][recipe]):
+            return [f"{base}/{split}/{purpose}" for split in splits_of(wildcards)]
+        return [f"{base}/frozen"]
 
     return folders
 
@@ -91,7 +92,7 @@ def searches_of(wildcards):
     return [
         f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/{split}/selection"
         for recipe in recipes
-        if recipe and config["recipes"][recipe]["finetune"] != "frozen"
+        if recipe and finetuned(config["recipes"][recipe])
         for split in splits_of(wildcards)
     ]
 
@@ -107,13 +108,12 @@ def folders_of(kind, models):
 
 
 def family_states(wildcards):
-    """A model's states of a family: none, the frozen ones, or the fine-tuned ones."""
+    """A model's states of a family: none, the plain ones, or those of the family's split."""
     recipe = recipe_of(config, wildcards.model)
     if recipe is None:
         return []
-    frozen = config["recipes"][recipe]["finetune"] == "frozen"
     base = f"results/{wildcards.tier}/states/{wildcards.family}/{recipe}"
-    return [f"{base}/{'frozen' if frozen else 'reporting'}"]
+    return [f"{base}/{'reporting' if per_split(config['recipes'][recipe]) else 'frozen'}"]
 
 
 def family_predictions(wildcards):
