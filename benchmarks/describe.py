@@ -3,6 +3,7 @@
 Called by `score`, which alone knows all labels. Floor 2.
 """
 
+import re
 from typing import Any
 
 import networkx as nx
@@ -16,16 +17,21 @@ from sgn.graph import StudentGraph
 DRAWN = 500
 """Students in a picture at most: more make a hairball."""
 
+WORD = re.compile(r"\w+")
 NEAR = 0.9
 """Cosine of the TF-IDF vectors from which on two texts count as nearly the same."""
 
 COMPARED = 10_000
-"""Texts compared at most."""
+"""Different texts compared by their words at most, drawn by chance where there are more. Equal ones all count."""
+
+ROWS = 500
+"""Texts compared with all others at once."""
 
 
-def description(graph: StudentGraph, labels: np.ndarray, train: np.ndarray, test: np.ndarray) -> dict[str, Any]:
-    """A row of numbers. `labels` [N] or [N, K], -1 where unknown; `train`, `test` are the ids of the first split.
+def description(graph: StudentGraph, labels: np.ndarray, *sides: np.ndarray) -> dict[str, Any]:
+    """A row of numbers. `labels` [N] or [N, K], -1 where unknown.
 
+    `sides` are ids, split after split: of the students learned from (trained or validated on), and of those tested.
     Homophily is over edges between labeled students: the share that joins equal labels, and the same adjusted for
     the classes' degrees (Platonov et al., 2023, https://arxiv.org/abs/2209.06177). It is NaN for a multilabel task.
     """
@@ -51,7 +57,7 @@ def description(graph: StudentGraph, labels: np.ndarray, train: np.ndarray, test
         "words": np.median(words[words > 0]) if words.any() else 0.0,
         "wordless": (words == 0).mean(),
         "majority": np.bincount(known).max() / len(known) if simple else np.nan,
-        "repeated": _repeated([graph.texts[i] for i in train], [graph.texts[i] for i in test]),
+        "repeated": _repeated(graph.texts, sides),
     }
 
 
@@ -103,13 +109,39 @@ def _sample(contacts: csr_array, labeled: np.ndarray) -> np.ndarray:
     return labeled[np.sort(breadth_first_order(among, middle, directed=False, return_predecessors=False)[:DRAWN])]
 
 
-def _repeated(train: list[str], test: list[str]) -> float:
-    """Share of the test texts that are, or nearly are, the text of a training student; NaN where there are no texts."""
-    train, test = [t for t in train if t][:COMPARED], [t for t in test if t][:COMPARED]
-    if not train or not test:
-        return np.nan
+def _repeated(texts: tuple[str, ...], sides: tuple[np.ndarray, ...]) -> float:
+    """Share of the test texts that are, or nearly are, one that is learned from: that of the worst split.
+
+    Empty texts do not count; NaN where there are no others.
+    """
+    distinct = list(dict.fromkeys(texts))
+    number = {text: i for i, text in enumerate(distinct)}
+    place = np.array([number[text] for text in texts])
+    near, shares = _near(distinct), []
+    written = np.array([bool(text) for text in texts])
+    for learned, tested in zip(sides[::2], sides[1::2], strict=True):
+        seen = np.zeros(len(distinct))
+        seen[place[learned[written[learned]]]] = 1
+        asked = place[tested[written[tested]]]
+        if seen.any() and len(asked):
+            shares.append(float(((near @ seen)[asked] > 0).mean()))
+    return max(shares, default=np.nan)
+
+
+def _near(distinct: list[str]) -> csr_array:
+    """Which of the different texts [D] are nearly the same [D, D]; each is the same as itself."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\w+").fit(train + test)
-    nearest = (vectorizer.transform(test) @ vectorizer.transform(train).T).max(axis=1).toarray()
-    return float((nearest >= NEAR).mean())
+    n = len(distinct)
+    pairs = [np.stack([np.arange(n), np.arange(n)])]
+    compared = np.flatnonzero([bool(WORD.search(text)) for text in distinct])
+    if len(compared) > COMPARED:
+        compared = np.random.default_rng(0).choice(compared, COMPARED, replace=False)
+    if len(compared):
+        words = TfidfVectorizer(token_pattern=WORD.pattern).fit_transform([distinct[i] for i in compared])
+    for start in range(0, len(compared), ROWS):
+        similar = (words[start : start + ROWS] @ words.T).tocoo()
+        close = similar.data >= NEAR
+        pairs.append(compared[np.stack([similar.row[close] + start, similar.col[close]])])
+    ends = np.concatenate(pairs, axis=1)
+    return coo_array((np.ones(ends.shape[1]), (ends[0], ends[1])), shape=(n, n)).tocsr()
