@@ -122,9 +122,8 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         elif model in config["models"] and trials_of(config, model) < 1:
             yield f"trials = {config['trials']}; recipe {recipe!r} takes as many, and {model!r} needs one of its own"
     for recipe, entry in config["recipes"].items():
-        yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
-    for recipe, entry in config["recipes"].items():
         yield from _recipe(f"recipes.{recipe}", entry)
+        yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
     for dataset, entry in config["datasets"].items():
         missing = list(_module(f"datasets.{dataset}.make", entry["make"], root, ["make"]))
         options = {name: [value] for name, value in options_of(config, dataset).items()}
@@ -200,12 +199,6 @@ def _outside(value: Any, low: float | None, high: float | None) -> str:
     return f"a number from {low}" + ("" if high is None else f" to {high}")
 
 
-def _weights(key: str, name: str) -> Iterator[str]:
-    """What looks like a path is a folder; a hub's name has one slash at most, inside."""
-    if (name.startswith((".", "/", "~")) or name.count("/") > 1) and not Path(name).is_dir():
-        yield f"{key} = {name!r}: there is no such folder; expected a hub name or a folder"
-
-
 def _recipe(key: str, recipe: dict[str, Any]) -> Iterator[str]:
     """Layers that are pretrained are those that are fine-tuned, so that what lies below both is read once."""
     _, _, layers = recipe["finetune"].partition("-")
@@ -214,6 +207,12 @@ def _recipe(key: str, recipe: dict[str, Any]) -> Iterator[str]:
         yield f"{key}.pretrain.layers = {recipe['pretrain']['layers']}; expected {allowed}"
     if "folds" in recipe and not recipes.finetuned(recipe):
         yield f"{key}.folds = {recipe['folds']}; expected none: states that saw no label have nothing to hold out"
+
+
+def _weights(key: str, name: str) -> Iterator[str]:
+    """What looks like a path is a folder; a hub's name has one slash at most, inside."""
+    if (name.startswith((".", "/", "~")) or name.count("/") > 1) and not Path(name).is_dir():
+        yield f"{key} = {name!r}: there is no such folder; expected a hub name or a folder"
 
 
 def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:

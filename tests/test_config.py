@@ -84,27 +84,6 @@ WRONG = [
     (put("recipes", "minilm", "sha256", value="abc"), r"recipes.minilm.sha256 = 'abc'; expected 64 hexadecimal digits"),
     (put("ablations", "structure", "gcn", value={"x": {"grph": 1}}), r"unknown key 'grph' \(did you mean 'graph'\?\)"),
     (put("ablations", "structure", "gcn", value={"x": {"graph": "no_egdes"}}), r"graph = unknown 'no_egdes'"),
-    (put("tables", value=["mian"]), r"tables = 'benchmarks.tables.mian': no module .*main"),
-    (put("limits", value={"minutes": 5}), r"limits: 'memory_mb' is missing"),
-]
-
-
-@pytest.mark.parametrize(("change", "message"), WRONG, ids=[m for _, m in WRONG])
-def test_wrong_config(config: dict[str, Any], change: Callable[[dict[str, Any]], None], message: str) -> None:
-    changed = copy.deepcopy(config)
-    change(changed)
-    with pytest.raises(ConfigError, match=message):
-        check(changed)
-
-
-def test_every_row_has_the_same_budget(config: dict[str, Any]) -> None:
-    for model in config["models"]:
-        entry = config["models"][model]
-        recipe = {} if isinstance(entry, str) else config["recipes"][entry["recipe"]]
-        assert trials_of(config, model) + recipe.get("trials", 0) == config["trials"]
-
-
-def test_a_dataset_may_name_its_models(config: dict[str, Any]) -> None:
     (
         put("ablations", "structure", "gcn", value={"x": {"norm": "both"}}),
         r"structure.gcn.x.norm = 'both'; expected 'layer', 'batch', 'none'",
@@ -136,6 +115,27 @@ def test_a_dataset_may_name_its_models(config: dict[str, Any]) -> None:
         put("models", "mlp", value="benchmarks.raw"),
         r"models.mlp = 'benchmarks.raw': .*does not define Config, build or fit, SPACE; expected Config, build or fit",
     ),
+    (put("tables", value=["mian"]), r"tables = 'benchmarks.tables.mian': no module .*main"),
+    (put("limits", value={"minutes": 5}), r"limits: 'memory_mb' is missing"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG, ids=[m for _, m in WRONG])
+def test_wrong_config(config: dict[str, Any], change: Callable[[dict[str, Any]], None], message: str) -> None:
+    changed = copy.deepcopy(config)
+    change(changed)
+    with pytest.raises(ConfigError, match=message):
+        check(changed)
+
+
+def test_every_row_has_the_same_budget(config: dict[str, Any]) -> None:
+    for model in config["models"]:
+        entry = config["models"][model]
+        recipe = {} if isinstance(entry, str) else config["recipes"][entry["recipe"]]
+        assert trials_of(config, model) + recipe.get("trials", 0) == config["trials"]
+
+
+def test_a_dataset_may_name_its_models(config: dict[str, Any]) -> None:
     assert models_of(config, "webkb") == ["majority", "mlp", "gcn", "transformer", "bert-gcn"]
     config["datasets"]["webkb"]["models"] = ["gcn", "majority"]
     assert models_of(config, "webkb") == ["majority", "gcn"]
