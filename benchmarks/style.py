@@ -13,8 +13,8 @@ LABELS = {
     "transformer": "Transformer",
     "bert-gcn": "BERT+GCN",
     "oracle-text": "Oracle: text",
-    "oracle-graph": "Oracle: graph",
-    "oracle": "Oracle: text + graph",
+    "oracle-graph": "Oracle: graph + features",
+    "oracle": "Oracle: all",
 }
 COLORS = {"mlp": "#E69F00", "gcn": "#009E73", "transformer": "#0072B2", "bert-gcn": "#D55E00"}
 MARKERS = {"mlp": "s", "gcn": "^", "transformer": "D", "bert-gcn": "o"}
