@@ -59,8 +59,10 @@ def locate(
     def not_available(name: str, reason: str) -> NotAvailableError:
         return NotAvailableError(
             f"{dataset_folder}/{name} is not available: not all of {', '.join(files)} are in "
-            f"{' or in '.join(map(str, candidates))}, and {reason}. Get the file"
-            f"{files[name] and f' with SHA-256 {files[name]}'} from {source}, put it at {folder / name}, and run again."
+            f"{' or in '.join(map(str, dict.fromkeys(candidates)))}, and {reason}. Get the file"
+            f"{files[name] and f' with SHA-256 {files[name]}'} from {source}, put it at {folder / name}, and give the "
+            "same command again, such as snakemake --cores all.",
+            needs=[f"{dataset_folder}/{name}" for name in files],
         )
 
     missing = [name for name in files if not (folder / name).is_file()]

@@ -15,11 +15,21 @@ class SealedError(PermissionError):
     """A worker tried to open what only `score` or `prepare` may read."""
 
 
+def holds(folder: Path, path: Path) -> bool:
+    """Whether `path` is `folder` or lies in it, links followed."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def refuse(folders: Iterable[Path]) -> None:
     """From now on, opening anything inside one of `folders`, or in a folder "sealed" below here, raises SealedError.
 
-    An audit hook cannot be taken back: call this in a process that ends with its verb.
+    An audit hook cannot be taken back: call this in a process that ends with its verb. Raises ValueError for a folder
+    in which the working folder lies, for nothing could be opened then.
     """
+    folders = list(folders)
+    for folder in folders:
+        if holds(folder, Path()):
+            raise ValueError(f"the working folder lies in {folder}, which is for raw files: name another SGN_MIRROR")
     closed = [os.path.realpath(folder) for folder in folders]
     here = os.path.realpath(".")
 

@@ -21,7 +21,7 @@ def work(verb: str, flags: Sequence[str]) -> int:
         status = {NotAvailableError: NOT_AVAILABLE, NotApplicableError: NOT_APPLICABLE}.get(type(error), FAILED)
         reason = f"{type(error).__name__}: {error}" if status == FAILED else str(error)
         part = Path(flags[flags.index("--output") + 1])
-        Outcome(status, reason).write(part)
+        Outcome(status, reason, needs=getattr(error, "needs", ())).write(part)
         return 1
     return 0
 

@@ -1,12 +1,20 @@
 """What the Snakefile needs of the process it runs in: the environment of its jobs, and a lock."""
 
 import fcntl
+import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from benchmarks import outcome
+from benchmarks.config import ConfigError
+from benchmarks.outcome import NOT_AVAILABLE, Outcome
+from benchmarks.raw import DOWNLOADS
+from benchmarks.seal import holds
 
 DEFAULT = "config/default.yaml"
 
@@ -14,17 +22,48 @@ DEFAULT = "config/default.yaml"
 def environment_of_jobs(mirror: str) -> Path:
     """Let jobs find `sgn` beside this very Python, and raw files in SGN_MIRROR or else in the config's `mirror`.
 
-    Returns the mirror.
+    Returns the mirror; where neither names one, it is data/ itself. Raises ConfigError for one with this folder in it,
+    which is closed to training.
     """
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    os.environ.setdefault("SGN_MIRROR", mirror)
-    return Path(os.environ["SGN_MIRROR"])
+    named = os.environ.get("SGN_MIRROR") or mirror or str(DOWNLOADS)
+    if holds(Path(named), Path()):
+        raise ConfigError(f"mirror (or SGN_MIRROR) = {named!r} holds the working folder; expected one for raw files")
+    os.environ["SGN_MIRROR"] = named
+    return Path(named)
 
 
-def command(configfiles: Sequence[str]) -> str:
+def command(configfiles: Sequence[str], overrides: Mapping[str, Any] = {}) -> str:
     """The command that runs this workflow, for messages on how to retry a part of it."""
-    given = [os.path.relpath(file) for file in configfiles if os.path.relpath(file) != DEFAULT]
-    return " ".join(["snakemake --cores all", *(["--configfile", *given] if given else [])])
+    words = ["snakemake", "--cores", "all"]
+    if given := [os.path.relpath(file) for file in configfiles if os.path.relpath(file) != DEFAULT]:
+        words += ["--configfile", *given]
+    if overrides:
+        values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in overrides.items()}
+        words += ["--config", *(f"{key}={value}" for key, value in values.items())]
+    return shlex.join(words)
+
+
+def arrivals(tier: Path, datasets: Iterable[str], mirror: Path) -> dict[str, int]:
+    """How often raw files of a dataset have come after a run that called it "not available"; kept in `tier`.
+
+    Snakemake looks at inputs and params, and a raw file is no input. So this number is a param of the step that needs
+    the file, and grows when the file is there.
+    """
+    file = tier / ".arrivals.json"
+    counts: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    folders = {name: tier / "data" / name for name in datasets}
+    new = [n for n, f in folders.items() if outcome.is_artifact(f) and _can_be_had(outcome.read(f), mirror)]
+    if new:
+        counts |= {name: counts.get(name, 0) + 1 for name in new}
+        file.write_text(json.dumps(counts), encoding="utf-8")
+    return counts
+
+
+def _can_be_had(ended: Outcome, mirror: Path) -> bool:
+    if ended.status != NOT_AVAILABLE or not ended.needs:
+        return False
+    return any(all((place / name).exists() for name in ended.needs) for place in (mirror, DOWNLOADS))
 
 
 def device_for(name: str) -> str:

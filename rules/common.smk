@@ -14,13 +14,14 @@ from benchmarks.config import (
 )
 from benchmarks.recipes import finetuned, per_split
 from benchmarks.source import code_hash
-from benchmarks.workflow import command, device_for, environment_of_jobs
+from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs
 
 TIER = config["tier"]
-COMMAND = command(workflow.configfiles)
+COMMAND = command(workflow.configfiles, workflow.config_settings.config)
 MIRROR = environment_of_jobs(config["mirror"])
 DATASETS = list(config["datasets"])
 FAMILIES = list(config["families"])
+ARRIVALS = arrivals(Path(f"results/{TIER}"), [*DATASETS, *FAMILIES], MIRROR)
 CONTROLS = list(config["controls"])
 MODELS = list(config["models"])
 ORACLES = list(config["oracles"])
@@ -65,10 +66,13 @@ def splits_of(wildcards):
 
 
 def obtainable(wildcards):
-    """A dataset's or family's raw files that lie here or have a URL. Their bytes are pinned, so where they lie does not matter."""
+    """A dataset's or family's raw files that lie here or have a URL, and how often some came after a run without them.
+
+    Their bytes are pinned, so where they lie does not matter.
+    """
     entries = config["datasets"] | config["families"]
     name = wildcards.get("dataset") or wildcards.get("family")
-    return raw.obtainable(entries[name]["make"], MIRROR)
+    return [*raw.obtainable(entries[name]["make"], MIRROR), ARRIVALS.get(name, 0)]
 
 
 def states_of(purpose):
