@@ -20,11 +20,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb's line of help; whether a light parent supervises it; whether it is kept from labels and raw files."""
+    """A verb's line of help; whether a light parent supervises it; whether it is kept from labels and raw files.
+
+    `judges`: what failed before is something to report, and no reason to pass the outcome on.
+    """
 
     help: str
     supervised: bool = False
     guarded: bool = False
+    judges: bool = False
 
 
 VERBS = {
@@ -36,7 +40,9 @@ VERBS = {
     "train": Verb("train a model with frozen hyper-parameters and predict", supervised=True, guarded=True),
     "each": Verb("another verb for each cell of a family of datasets", supervised=True),
     "oracle": Verb("the Bayes-optimal predictions of a synthetic network", supervised=True, guarded=True),
-    "score": Verb("predictions and sealed labels to tidy records; alone in reading these labels"),
+    "score": Verb(
+        "predictions and sealed labels to tidy records; alone in reading these labels", supervised=True, judges=True
+    ),
     "table": Verb("records to a table (CSV, Markdown, LaTeX)"),
     "figure": Verb("records to a figure (SVG, PDF, PNG)"),
     "check-published": Verb("our baselines beside published numbers, by the papers' protocols"),
@@ -67,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb.supervised and not {"-h", "--help"} & set(args.flags):
         from benchmarks.supervise import Limits, supervise
 
-        return supervise(args.verb, args.flags, Limits(args.minutes * 60, args.memory_mb / 1000, args.threads))
+        limits = Limits(args.minutes * 60, args.memory_mb / 1000, args.threads)
+        return supervise(args.verb, args.flags, limits, passes_on=not verb.judges)
     return call(args.verb, args.flags) or 0
 
 
@@ -83,7 +90,7 @@ def call(verb: str, flags: Sequence[str]) -> int | None:
 def _seal() -> None:
     from benchmarks.seal import refuse
 
-    refuse([Path("data"), Path(os.environ.get("SGN_MIRROR", "../shared/data"))])
+    refuse([Path("data"), Path(os.environ.get("SGN_MIRROR") or "../shared/data")])
 
 
 def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:

@@ -1,16 +1,19 @@
 """The tidy records of several datasets, as tables and figures receive them."""
 
+import itertools
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from benchmarks import outcome
+from benchmarks.columns import COLUMNS
+from benchmarks.columns import METRICS as METRICS
 from benchmarks.outcome import NOT_APPLICABLE, OK
 from benchmarks.variants import BASE
-
-METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 
 
 @dataclass(frozen=True)
@@ -55,25 +58,31 @@ class Records:
         return "accuracy" if self.cards[dataset]["kind"] == "multiclass" else "roc_auc"
 
     def empty(self) -> list["Empty"]:
-        """The empty cells, those of one cause together."""
+        """The empty cells, those of one cause together.
+
+        What does not apply has nothing to make anew, so there a reason is one cause wherever it was met.
+        """
         missing = self.outcomes[self.outcomes["status"] != OK]
         causes: dict[tuple[str, str, str], list[tuple[str, ...]]] = {}
         for row in missing.to_dict("records"):
-            cause = (row["status"], row["reason"], row["origin"])
+            cause = (row["status"], row["reason"], "" if row["status"] == NOT_APPLICABLE else row["origin"])
             cell = (row["dataset"], row["model"]) + ((row["variant"],) if row["variant"] != BASE else ())
             causes.setdefault(cause, []).append(cell)
         return [Empty(*cause, self.workflow, cells) for cause, cells in causes.items()]
 
 
 def load(folders: list[Path], models: list[str], workflow: str, families: list[Path] = []) -> Records:  # noqa: B006
-    """Read the records folders of several datasets."""
+    """Read the records folders of several datasets; where scoring has failed, the dataset's cells are empty."""
+    scored = [folder for folder in folders if not _failure(folder)]
 
     def frame(name: str) -> pd.DataFrame:
-        parts = [pd.read_parquet(folder / f"{name}.parquet") for folder in folders]
-        filled = [part for part in parts if len(part)]
-        return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=parts[0].columns)
+        filled = [part for f in scored if len(part := pd.read_parquet(f / f"{name}.parquet"))]
+        return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS[name])
 
-    outcomes = frame("outcomes")
+    lost = [
+        {"dataset": f.name, "model": m, "variant": BASE, **o} for f in folders if (o := _failure(f)) for m in _asked(f)
+    ]
+    outcomes = pd.DataFrame([*frame("outcomes").to_dict("records"), *lost], columns=COLUMNS["outcomes"])
     cards = {
         f.name: json.loads((f / "card.json").read_text(encoding="utf-8")) for f in folders if (f / "card.json").exists()
     }
@@ -91,5 +100,17 @@ def load(folders: list[Path], models: list[str], workflow: str, families: list[P
         networks={
             f.name: (pd.read_parquet(f / "nodes.parquet"), pd.read_parquet(f / "links.parquet")) for f in described
         },
-        families={folder.name: pd.read_parquet(folder / "runs.parquet") for folder in families},
+        families={f.name: pd.read_parquet(f / "runs.parquet") for f in families if not _failure(f)},
     )
+
+
+def _failure(folder: Path) -> dict[str, Any]:
+    """The outcome of a records folder that scoring left empty; nothing for one that has records."""
+    return vars(outcome.read(folder)) if outcome.is_artifact(folder) and outcome.read(folder).status != OK else {}
+
+
+def _asked(folder: Path) -> list[str]:
+    """Models whose predictions a records folder was to hold, from the command that made it."""
+    words = shlex.split(json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["command"])
+    given = itertools.takewhile(lambda word: not word.startswith("--"), words[words.index("--predictions") + 1 :])
+    return [Path(word).name for word in given]

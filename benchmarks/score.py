@@ -14,20 +14,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import outcome
+from benchmarks.columns import COLUMNS
 from benchmarks.describe import description, picture
 from benchmarks.grid import cells
-from benchmarks.metrics import SCORES, per_class, prevalence, scores
+from benchmarks.metrics import per_class, prevalence, scores
 from benchmarks.outcome import FAILED, OK
 from benchmarks.storage import load_graph, load_split, load_task, load_test, read_json, write_json
 from benchmarks.variants import BASE
-
-RUN = ["dataset", "model", "variant", "split", "seed"]
-COLUMNS = {
-    "runs": [*RUN, "students", "prevalence", *SCORES],
-    "classes": [*RUN, "class", "precision", "recall", "f1", "support"],
-    "trials": ["dataset", "kind", "name", "split", "trial", "state", "value", "params", "error"],
-    "outcomes": ["dataset", "model", "variant", "status", "reason", "origin"],
-}
 
 
 def run(

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,11 @@ class Limits:
     threads: int
 
 
-def supervise(verb: str, flags: Sequence[str], limits: Limits) -> int:
-    """Run a verb in a worker. Returns 0 whatever the outcome, which is in the artifact; an interrupt is no outcome."""
+def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool = True) -> int:
+    """Run a verb in a worker. Returns 0 whatever the outcome, which is in the artifact; an interrupt is no outcome.
+
+    `passes_on`: where an artifact among the flags has failed, its outcome is this step's, too.
+    """
     outputs = [Path(value) for flag, value in itertools.pairwise(flags) if flag in OUTPUTS]
     if not outputs:
         raise SystemExit(f"sgn {verb}: --output FOLDER is missing")
@@ -50,7 +53,8 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits) -> int:
         part.mkdir(parents=True)
 
     origin = str(outputs[0])
-    result = _failure_among([Path(f) for f in flags if f[:1] not in "{[" and Path(f) not in outputs])
+    inputs = [Path(f) for f in flags if f[:1] not in "{[" and Path(f) not in outputs] if passes_on else []
+    result = _failure_among(inputs)
     if result is None:
         renamed = dict(zip(map(str, outputs), map(str, parts), strict=True))
         worker = [verb, *(renamed.get(flag, flag) for flag in flags)]
@@ -111,7 +115,7 @@ def _work(worker: Sequence[str], part: Path, limits: Limits, origin: str) -> tup
         return Outcome(FAILED, reason, origin), used
     if outcome.is_artifact(part):  # the worker caught its own error
         told = outcome.read(part)
-        return Outcome(told.status, told.reason, origin), used
+        return replace(told, origin=origin), used
     if status < 0:
         name = signal.Signals(-status).name
         cause = " (out of memory, most likely)" if name == "SIGKILL" else ""

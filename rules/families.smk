@@ -198,7 +198,7 @@ rule score_family:
     message:
         "score_family {wildcards.family}: every row"
     shell:
-        "sgn score"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} score"
         " --dataset {wildcards.family}"
         " --grid {params.grid:q}"
         " --data {input.data:q}"

@@ -20,7 +20,7 @@ rule score:
     message:
         "score {wildcards.dataset}: every row"
     shell:
-        "sgn score"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} score"
         " --dataset {wildcards.dataset}"
         " --data {input.data:q}"
         " --sealed {input.sealed:q}"

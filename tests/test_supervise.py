@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from conftest import learnable, run
+from conftest import ROOT, learnable, run
 
-from benchmarks import outcome
+from benchmarks import outcome, workflow
+from benchmarks.config import ConfigError
 from benchmarks.storage import save_dataset
 
 MODEL = '''
@@ -32,30 +34,43 @@ def fit(config, view, seed, report):
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
+    return prepared(tmp_path)
+
+
+def prepared(folder: Path) -> Path:
     """A folder with a prepared dataset, as the workflow leaves it."""
+    base = folder / "results" / "t"
     for kind in ("data", "sealed"):
-        folder = tmp_path / "results" / "t" / kind / "toy"
-        folder.mkdir(parents=True)
-    base = tmp_path / "results" / "t"
+        (base / kind / "toy").mkdir(parents=True)
     save_dataset(learnable(), base / "data" / "toy", base / "sealed" / "toy")
     for kind in ("data", "sealed"):
         outcome.Outcome("ok").write(base / kind / "toy")
-    return tmp_path
+    return folder
 
 
-def train(place: Path, body: str, value: str = "0.5", limits: tuple[str, ...] = ()) -> outcome.Outcome:
+def train(place: Path, body: str, limits: tuple[str, ...] = ()) -> outcome.Outcome:
     """Train a made-up model; what became of it."""
-    (place / "model.py").write_text(MODEL.format(body=body, value=value), encoding="utf-8")
+    (place / "model.py").write_text(MODEL.format(body=body, value="0.5"), encoding="utf-8")
     done = run(["sgn", *limits, *flags(place)], place)
     assert done.returncode == 0, done.stderr
     return outcome.read(place / "results/t/predictions/toy/broken")
 
 
-def flags(place: Path) -> list[str]:
+def flags(place: Path, model: str = "model.py", output: str = "results/t/predictions/toy/broken") -> list[str]:
     return (
-        f"train --data results/t/data/toy --model {place}/model.py --splits 0 --seeds 0 --epochs 2 --patience 1 "
-        "--cache cache --device cpu --output results/t/predictions/toy/broken"
+        f"train --data results/t/data/toy --model {place}/{model} --splits 0 --seeds 0 --epochs 2 --patience 1 "
+        f"--cache cache --device cpu --output {output}"
     ).split()
+
+
+def score(place: Path, sealed: str) -> outcome.Outcome:
+    """Score the predictions; what became of it."""
+    base = "results/t"
+    command = f"sgn score --dataset toy --data {base}/data/toy --sealed {sealed} "
+    command += f"--predictions {base}/predictions/toy/broken --output {base}/records/toy"
+    done = run(command.split(), place)
+    assert done.returncode == 0, done.stderr
+    return outcome.read(place / base / "records/toy")
 
 
 def test_a_model_that_works(place: Path) -> None:
@@ -69,31 +84,51 @@ def test_a_model_that_works(place: Path) -> None:
     assert written["libraries"]["torch"]
 
 
+TOLD_BY_THE_WORKER = [
+    ("raise RuntimeError('no luck')", "0.5", "RuntimeError: no luck"),
+    ("report(1, float('nan'))", "0.5", "DivergedError: epoch 1: validation score nan"),
+    ("report(1, 0.5)", "float('nan')", "gave numbers that are not finite"),
+    ("report(1, 0.5); return lambda graph: torch.ones(3, 1)", "0.5", "gave shape (3, 1), not (240, 1)"),
+    ("open('results/t/sealed/toy/labels.npz', 'rb')", "0.5", "SealedError"),
+    ("import numpy; numpy.load('results/t/sealed/toy/labels.npz')", "0.5", "SealedError"),
+    ("from pathlib import Path; list(Path('results/t/sealed').iterdir())", "0.5", "SealedError"),
+    ("import os; open(os.path.join(os.environ['SGN_MIRROR'], 'webkb', 'SOURCE.md'))", "0.5", "SealedError"),
+]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[outcome.Outcome]:
+    """What became of each broken model above: they share one worker, for each start costs seconds."""
+    place = prepared(tmp_path_factory.mktemp("told"))
+    calls = []
+    for i, (body, value, _) in enumerate(TOLD_BY_THE_WORKER):
+        (place / f"model{i}.py").write_text(MODEL.format(body=body, value=value), encoding="utf-8")
+        (place / f"out{i}").mkdir()
+        calls.append(flags(place, f"model{i}.py", f"out{i}"))
+    script = "import json, sys\nfrom benchmarks.worker import work\n"
+    script += "for verb, *flags in json.loads(sys.argv[1]): work(verb, flags)"
+    done = run([sys.executable, "-c", script, json.dumps(calls)], place)
+    assert done.returncode == 0, done.stderr
+    return [outcome.read(place / f"out{i}") for i in range(len(calls))]
+
+
+@pytest.mark.parametrize("case", range(len(TOLD_BY_THE_WORKER)), ids=[reason for *_, reason in TOLD_BY_THE_WORKER])
+def test_a_worker_tells_what_its_model_raised(told: list[outcome.Outcome], case: int) -> None:
+    assert told[case].status == "failed"
+    assert TOLD_BY_THE_WORKER[case][-1] in told[case].reason
+
+
 @pytest.mark.parametrize(
-    ("body", "value", "limits", "reason"),
+    ("body", "limits", "reason"),
     [
-        ("raise RuntimeError('no luck')", "0.5", (), "RuntimeError: no luck"),
-        ("report(1, float('nan'))", "0.5", (), "DivergedError: epoch 1: validation score nan"),
-        ("report(1, 0.5)", "float('nan')", (), "gave numbers that are not finite"),
-        ("report(1, 0.5); return lambda graph: torch.ones(3, 1)", "0.5", (), "gave shape (3, 1), not (240, 1)"),
-        ("import time; time.sleep(60)", "0.5", ("--minutes", "0.1"), "ran past its limit of 0.1 minutes"),
-        (
-            "x = torch.ones(int(4e8)); import time; time.sleep(60)",
-            "0.5",
-            ("--memory-mb", "1000"),
-            "more than its limit of 1 GB",
-        ),
-        ("import os; os.kill(os.getpid(), 9)", "0.5", (), "killed by SIGKILL (out of memory, most likely)"),
-        ("open('results/t/sealed/toy/labels.npz', 'rb')", "0.5", (), "SealedError"),
-        ("import numpy; numpy.load('results/t/sealed/toy/labels.npz')", "0.5", (), "SealedError"),
-        ("from pathlib import Path; list(Path('results/t/sealed').iterdir())", "0.5", (), "SealedError"),
-        ("import os; open(os.path.join(os.environ['SGN_MIRROR'], 'webkb', 'SOURCE.md'))", "0.5", (), "SealedError"),
+        ("raise RuntimeError('no luck')", (), "RuntimeError: no luck"),
+        ("import time; time.sleep(60)", ("--minutes", "0.1"), "ran past its limit of 0.1 minutes"),
+        ("x = torch.ones(int(4e8)); __import__('time').sleep(60)", ("--memory-mb", "1000"), "its limit of 1 GB"),
+        ("import os; os.kill(os.getpid(), 9)", (), "killed by SIGKILL (out of memory, most likely)"),
     ],
 )
-def test_a_broken_model_leaves_its_reason(
-    place: Path, body: str, value: str, limits: tuple[str, ...], reason: str
-) -> None:
-    ended = train(place, body, value, limits)
+def test_a_broken_model_leaves_its_reason(place: Path, body: str, limits: tuple[str, ...], reason: str) -> None:
+    ended = train(place, body, limits)
     assert ended.status == "failed"
     assert reason in ended.reason
     assert ended.origin == "results/t/predictions/toy/broken"
@@ -105,6 +140,42 @@ def test_what_follows_passes_the_outcome_on(place: Path) -> None:
     outcome.Outcome("not available", "no raw file", "results/t/data/toy").write(place / "results/t/data/toy")
     ended = train(place, "report(1, 0.5)")
     assert (ended.status, ended.reason, ended.origin) == ("not available", "no raw file", "results/t/data/toy")
+
+
+def test_score_reports_what_failed_before_and_its_own_failure(place: Path) -> None:
+    broken = place / "results/t/predictions/toy/broken"
+    broken.mkdir(parents=True)
+    outcome.Outcome("failed", "RuntimeError: no luck", "results/t/predictions/toy/broken").write(broken)
+    assert score(place, "results/t/sealed/toy").status == "ok"
+    found = pd.read_parquet(place / "results/t/records/toy/outcomes.parquet")
+    assert found["reason"].tolist() == ["RuntimeError: no luck"]
+    ended = score(place, "results/t/sealed/elsewhere")
+    assert ended.status == "failed"
+    assert "elsewhere" in ended.reason
+    assert ended.origin == "results/t/records/toy"
+
+
+@pytest.mark.parametrize(
+    ("mirror", "said"), [("", ""), ("..", "the working folder lies in .., which is for raw files")]
+)
+def test_the_seal_leaves_the_working_folder_open(tmp_path: Path, mirror: str, said: str) -> None:
+    (tmp_path / "mine").touch()
+    script = "from benchmarks.cli import _seal; _seal(); open('mine')"
+    done = run([sys.executable, "-c", script], tmp_path, SGN_MIRROR=mirror, PYTHONPATH=str(ROOT))
+    assert said in done.stderr
+    assert bool(said) == (done.returncode != 0)
+
+
+def test_the_mirror_of_a_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("SGN_MIRROR", "")
+    assert workflow.environment_of_jobs("") == Path("data")
+    monkeypatch.setenv("SGN_MIRROR", "")
+    assert workflow.environment_of_jobs("raw") == Path("raw")
+    assert workflow.environment_of_jobs("other") == Path("raw"), "SGN_MIRROR goes first"
+    monkeypatch.setenv("SGN_MIRROR", str(Path.cwd().parent))
+    with pytest.raises(ConfigError, match="holds the working folder"):
+        workflow.environment_of_jobs("raw")
 
 
 def test_a_worker_dies_with_its_parent_and_the_next_run_starts_clean(place: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 from conftest import ROOT
 
 from benchmarks import figure, records, summary, table
+from benchmarks.columns import COLUMNS, METRICS
 from benchmarks.metrics import SCORES
 from benchmarks.outcome import Outcome
-from benchmarks.score import COLUMNS
 from benchmarks.storage import write_json
 from benchmarks.table import DASH
 from benchmarks.workflow import command
@@ -155,6 +155,43 @@ def test_a_failed_variant_loses_its_own_row(folders: list[Path]) -> None:
     assert "[a]" not in shown, "only its own notes"
 
 
+@pytest.fixture
+def unscored(tmp_path: Path) -> Path:
+    """A records folder as the supervisor leaves it where scoring has failed."""
+    folder = tmp_path / "results" / "default" / "records" / "unscored"
+    folder.mkdir(parents=True)
+    Outcome("failed", "killed by SIGKILL", str(folder.relative_to(tmp_path))).write(folder)
+    command = "sgn score --dataset unscored --predictions r/p/unscored/mlp r/p/unscored/gcn --tuning r/t/unscored/mlp"
+    write_json(folder / "provenance.json", {"command": command})
+    return folder
+
+
+def test_a_failed_scoring_loses_its_own_dataset(folders: list[Path], unscored: Path) -> None:
+    table.run("benchmarks.tables.main", [*folders, unscored], MODELS, CALL, folders[0].parent / "main")
+    shown = (folders[0].parent / "main.md").read_text(encoding="utf-8")
+    assert re.search(rf"\| unscored +\| MLP \[c\] +\| {DASH} ", shown)
+    assert shown.count("[c]") == 3, "the two models that were to be scored, and the note"
+    assert "[c] failed: killed by SIGKILL. Retry: snakemake --cores all -R results/default/records/unscored" in shown
+    assert "0.650 ± 0.071" in shown, "the other dataset is there"
+
+
+@pytest.mark.parametrize("name", [*TABLES, *FIGURES])
+def test_nothing_scored_is_no_error(unscored: Path, name: str) -> None:
+    kind, module = ("tables", table) if name in TABLES else ("figures", figure)
+    made = unscored.parent / "none" / name
+    module.run(f"benchmarks.{kind}.{name}", [unscored], MODELS, CALL, made, families_of=[unscored])
+    assert summary.run([unscored], CALL) == 1
+
+
+def test_what_does_not_apply_is_noted_once(tmp_path: Path) -> None:
+    places = [tmp_path / name for name in ("here", "there")]
+    for place in places:
+        ended = Outcome("not applicable", "the dataset has no text", f"results/t/states/{place.name}")
+        save(place, [], [], [{"dataset": place.name, "model": "mlp", "variant": "base", **vars(ended)}])
+    (empty,) = records.load(places, MODELS, CALL).empty()
+    assert empty.cells == [("here", "mlp"), ("there", "mlp")]
+
+
 def test_what_makes_no_sense_is_not_retried(folders: list[Path]) -> None:
     cause = records.Empty("not applicable", "the dataset has no text", "x", CALL, [])
     assert cause.retry == ""
@@ -164,3 +201,9 @@ def test_the_command_of_a_tier() -> None:
     assert command(["config/default.yaml"]) == command([]) == "snakemake --cores all"
     given = command([str(Path.cwd() / "config" / "smoke.yaml")])
     assert given == "snakemake --cores all --configfile config/smoke.yaml"
+    given = command(["config/default.yaml"], {"trials": 3, "device": "cpu", "mirror": "my data"})
+    assert given == "snakemake --cores all --config trials=3 device=cpu 'mirror=my data'"
+
+
+def test_records_have_a_column_for_each_score() -> None:
+    assert tuple(METRICS) == SCORES

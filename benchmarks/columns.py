@@ -1,0 +1,12 @@
+"""The columns of tidy records, for the verb that writes them and for those that read them."""
+
+METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
+"""Scores, and their names for readers."""
+
+RUN = ["dataset", "model", "variant", "split", "seed"]
+COLUMNS = {
+    "runs": [*RUN, "students", "prevalence", *METRICS],
+    "classes": [*RUN, "class", "precision", "recall", "f1", "support"],
+    "trials": ["dataset", "kind", "name", "split", "trial", "state", "value", "params", "error"],
+    "outcomes": ["dataset", "model", "variant", "status", "reason", "origin"],
+}
