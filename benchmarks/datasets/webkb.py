@@ -34,7 +34,9 @@ RANGES = {"validation_seed": (0, None)}
 ELSEWHERE = "misc"  # pages of other universities, collected for their class only, without the web around them
 FEATURES = ("words", "links", "links elsewhere", "mail addresses", "images", "headings")
 REMARKS = (
-    "Addresses are cut from the text, for that of a course page says what it is; a page's own is no input either.",
+    "Addresses are cut from the text, with or without a scheme, mail and paths included, for that of a course page "
+    "says what it is, and a host names the university; a page's own is no input either.",
+    "Not checkable: whether every address is found; authors write relative paths and file names as they like.",
     "Of pages whose addresses differ in case or in a slash at the end only, links lead to the first.",
     "One classed page stands word for word at Cornell and at Wisconsin, so a test page of either is read in training.",
     "Not checkable: when a page or a link was made, so nothing here is a forecast.",
@@ -45,7 +47,21 @@ HEADER = re.compile(r"\n[ \t\r]*\n")  # its end
 HREF = re.compile(r"""href\s*=\s*["']?([^"'> ]+)""", re.IGNORECASE)  # quotes are often missing, or opened only
 NOT_TEXT = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 TAG = re.compile(r"<[^>]*>")
-ADDRESS = re.compile(r"\b\w+://\S*")
+MARK = re.compile(r"\w[.:@]\w|[/~:]")  # which every address has
+ADDRESS = re.compile(
+    r"""  # in a word
+    \b(?:\w+:/|(?:https?|ftp|gopher|telnet|news|mailto|file):)\S*  # with a scheme
+    | ^\S*\w@\w\S*  # mail, which names the university
+    | \b(?:www|ftp)\.\w\S*
+    | \b(?:[\w-]+\.)+(?:edu|com|org|net|gov|mil|int)\b(?:[:/]\S*)?  # a host, and the path on it
+    | \b(?:[\w-]{2,}\.){2,}[a-z]{2}\b(?:[:/]\S*)?  # likewise, of a country
+    | \b[\w-]+\.(?:class|courses)\.\S+  # the news group of a course
+    | ^\S*/~\S* | (?<![^(<"'])~[a-z]\S*  # somebody's folder
+    | (?<![^(<"'])/[\w.+-]+/\S*  # a path of two steps or more from the root
+    | ^\S+\.s?html?\b\S*  # a page
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 @dataclass(frozen=True)
@@ -64,9 +80,10 @@ class Page:
 
     @property
     def text(self) -> str:
-        """Words as a reader sees them. Addresses are cut: a course page's URL says that it is one."""
+        """Words as a reader sees them. Addresses are cut: a course page's says that it is one, a host where it is."""
         words = html.unescape(TAG.sub(" ", NOT_TEXT.sub(" ", self.html)))
-        return " ".join(ADDRESS.sub(" ", words).split())
+        parts = (ADDRESS.sub(" ", word) if MARK.search(word) else word for word in words.split())
+        return " ".join(" ".join(parts).split())
 
     @property
     def targets(self) -> list[str]:
