@@ -59,6 +59,7 @@ PEOPLE, PRETEST = "SNA_ESERA2013.csv", "fci_pre_sog.csv"
 GRADES = (-3, 0, 2, 4, 7, 10, 12)  # the Danish scale
 PASSED = 2
 MISSING = 100  # code of an unknown age or study group, and of no grade
+YOUNGEST = 18  # years
 FOLDS = 5
 SPLITS = 50  # ten times five folds
 
@@ -103,8 +104,8 @@ def make(raw: Path, splits: Sequence[str], week: Literal[36, 38, 39, 40, 42, 43,
         remarks=(
             "There is no text, so a language model can show nothing here; a template of the attributes is not made.",
             "An arc's time is the week of its survey; week 36 is one survey about weeks 36 and 37.",
-            "An unknown age or pretest is the median of the known ones, with a flag; the flag of the pretest tells who "
-            "was absent at the start, which is known at every cut-off and says much.",
+            "An unknown age or pretest is 0, with a flag, so that nobody's value depends on others'; the flag of the "
+            "pretest tells who was absent at the start, which is known at every cut-off and says much.",
             "Not checkable: who answered. Somebody who names nobody in a week may have given no answer.",
             "Not checkable: who the people without a grade are. The authors remove them as teachers; some have a "
             "student's age, and may be students who did not take the exam.",
@@ -113,14 +114,14 @@ def make(raw: Path, splits: Sequence[str], week: Literal[36, 38, 39, 40, 42, 43,
 
 
 def _features(students: pd.DataFrame) -> pd.DataFrame:
-    """What is known of each student before the course: background and pretest, with flags where it is missing."""
+    """What is known of each student before the course: background and pretest; a missing one is 0 with a flag."""
     age = students["Age"].where(students["Age"] != MISSING)
     pretest, group = students["fci_pre"], students["Cohort"]
     columns = {
         "gender code": students["Gender"],
-        "age": age.fillna(age.median()),
+        "years over 18": (age - YOUNGEST).fillna(0),
         "age missing": age.isna(),
-        "pretest": pretest.fillna(pretest.median()),
+        "pretest": pretest.fillna(0),
         "pretest missing": pretest.isna(),
     }
     groups = sorted(set(group.astype(int)) - {MISSING})

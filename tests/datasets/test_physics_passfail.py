@@ -99,11 +99,19 @@ def test_weight_counts_the_layers(tmp_path: Path) -> None:
 def test_features_are_known_before_the_course(tmp_path: Path) -> None:
     folder = course(tmp_path, Age=(3, "100"), fci_pre=(4, ""), Cohort=(5, "100"))
     dataset = physics_passfail.make(folder, [], week=36)
-    names = ("gender code", "age", "age missing", "pretest", "pretest missing", "study group: 1", "study group: 2")
+    names = (
+        "gender code",
+        "years over 18",
+        "age missing",
+        "pretest",
+        "pretest missing",
+        "study group: 1",
+        "study group: 2",
+    )
     assert dataset.graph.features == names
-    assert column(dataset, "age")[:4] == [19, 20, 19, 19], "the third is the median"
+    assert column(dataset, "years over 18")[:4] == [1, 2, 0, 1], "the third is unknown"
     assert column(dataset, "age missing") == [float(i == 3) for i in range(1, 30)]
-    assert column(dataset, "pretest")[2:5] == [3, 15.5, 5]
+    assert column(dataset, "pretest")[2:5] == [3, 0, 5]
     assert column(dataset, "pretest missing") == [float(i == 4) for i in range(1, 30)]
     assert column(dataset, "study group: 1")[3:6] == [1, 0, 1]
     assert column(dataset, "study group: 2")[3:6] == [0, 0, 0], "unknown is neither"
@@ -114,6 +122,21 @@ def test_grades_change_nothing_but_labels(tmp_path: Path) -> None:
     after = physics_passfail.make(course(tmp_path, Course_Grade=(3, "12")), [], week=40)
     assert same_graph(before, after)
     assert before.labels[2] != after.labels[2]
+
+
+def test_nobody_fills_in_for_another(tmp_path: Path) -> None:
+    """What stands for an unknown value is the same whoever else is in the course."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one = physics_passfail.make(course(tmp_path / "a", Age=(3, "100"), fci_pre=(3, "")), [], week=36)
+    other = course(tmp_path / "b", Age=(3, "100"), fci_pre=(3, ""))
+    for name, column_of_all in (("SNA_ESERA2013.csv", (2, "40")), ("fci_pre_sog.csv", (1, "30"))):
+        head, *rows = [line.split(",") for line in (other / name).read_text(encoding="ascii").splitlines()]
+        place, value = column_of_all
+        for student, row in enumerate(rows, 1):
+            row[place] = row[place] if student == 3 else value
+        (other / name).write_text("\n".join(map(",".join, [head, *rows])) + "\n", encoding="ascii")
+    assert torch.equal(physics_passfail.make(other, [], week=36).graph.x[2], one.graph.x[2])
 
 
 def test_later_surveys_are_not_read(tmp_path: Path) -> None:
