@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sgn.errors import NotApplicableError as NotApplicableError
+
 OK, FAILED, NOT_AVAILABLE, NOT_APPLICABLE = "ok", "failed", "not available", "not applicable"
 
 
@@ -17,10 +19,6 @@ class NotAvailableError(Exception):
     def __init__(self, reason: str, needs: Iterable[str] = ()) -> None:
         super().__init__(reason)
         self.needs = tuple(needs)
-
-
-class NotApplicableError(Exception):
-    """The step makes no sense on this dataset (a Transformer where there is no text), here or anywhere."""
 
 
 @dataclass(frozen=True)

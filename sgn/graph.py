@@ -86,16 +86,18 @@ class StudentGraph:
     def symmetric(self) -> "Adjacency":
         """D^-1/2 (A + I) D^-1/2 over undirected edges (Kipf & Welling, 2017); a directed A becomes A + A^T."""
         n = len(self)
-        source, target = self.edges
-        weights = self.weights
-        if self.directed:
-            source, target = torch.cat([source, target]), torch.cat([target, source])
-            weights = torch.cat([weights, weights])
+        source, target, weights = self.either_way
         loops = torch.arange(n, device=source.device)
         source, target = torch.cat([source, loops]), torch.cat([target, loops])
         weights = torch.cat([weights, weights.new_ones(n)])
         scale = _sum_by(target, weights, n).rsqrt()
         return Adjacency.of(target, source, weights * scale[source] * scale[target], n)
+
+    @cached_property
+    def neighborhood(self) -> "Adjacency":
+        """Weighted mean over those whom the student interacts with, in either direction; zero where nobody does."""
+        source, target, weights = self.either_way
+        return _mean(target, source, weights, len(self))
 
     @cached_property
     def incoming(self) -> "Adjacency":
@@ -108,6 +110,14 @@ class StudentGraph:
         """Weighted mean over those the student points to; zero where there is nobody."""
         source, target = self.edges
         return _mean(source, target, self.weights, len(self))
+
+    @property
+    def either_way(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Sources, targets and weights, each of length E or 2E, of A, and of A + A^T where the graph is directed."""
+        (source, target), weights = self.edges, self.weights
+        if not self.directed:
+            return source, target, weights
+        return torch.cat([source, target]), torch.cat([target, source]), torch.cat([weights, weights])
 
     def subgraph(self, keep: Tensor) -> "StudentGraph":
         """Students `keep` [n] in that order, with the edges between them."""
@@ -203,14 +213,14 @@ class Adjacency:
 
     def thinned(self, share: float) -> "Adjacency":
         """Each entry off the diagonal left out with probability `share`, the others larger so that the mean stays."""
-        rows, columns = self._places
+        rows, columns = self.places
         kept = torch.rand(len(rows), device=rows.device) >= share
         scale = torch.where(rows == columns, 1.0, kept / (1 - share))
         values = self.matrix.values() * scale
         return Adjacency(_like(self.matrix, values), _like(self.transpose, values[self._transposed]))
 
     @cached_property
-    def _places(self) -> tuple[Tensor, Tensor]:
+    def places(self) -> tuple[Tensor, Tensor]:
         """Row and column of each entry."""
         counts = self.matrix.crow_indices().diff()
         return torch.arange(len(counts), device=counts.device).repeat_interleave(counts), self.matrix.col_indices()
@@ -218,12 +228,14 @@ class Adjacency:
     @cached_property
     def _transposed(self) -> Tensor:
         """Entries in the order in which the transpose holds them."""
-        rows, columns = self._places
+        rows, columns = self.places
         return (columns * self.matrix.shape[0] + rows).argsort()
 
 
 def _like(matrix: Tensor, values: Tensor) -> Tensor:
-    return torch.sparse_csr_tensor(matrix.crow_indices(), matrix.col_indices(), values, matrix.shape, check_invariants=False)
+    return torch.sparse_csr_tensor(
+        matrix.crow_indices(), matrix.col_indices(), values, matrix.shape, check_invariants=False
+    )
 
 
 class _Product(torch.autograd.Function):
