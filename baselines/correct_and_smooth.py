@@ -1,0 +1,90 @@
+"""Correct-and-Smooth: an MLP on the features, whose errors on training students and whose predictions are spread.
+
+Huang et al. (2021, https://arxiv.org/abs/2010.13993). The error known of training students corrects their neighbors;
+then predictions, with the known labels in place, are smoothed. Where the split hides students from training no label
+may be shown, and the MLP's predictions stay as they are. Floor 1: imports sgn only.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from torch import Tensor, nn
+
+from sgn import blocks
+from sgn.blocks import FeedForward, Knobs, Stack
+from sgn.fit import Predictor, Report
+from sgn.fit import fit as fit_module
+from sgn.graph import Adjacency, StudentGraph, TrainingView
+from sgn.propagation import masses, propagation, shares, spread
+
+
+@dataclass(frozen=True)
+class Config(Knobs):
+    """Knobs of the MLP, and of what follows."""
+
+    correct: float = 0.8  # weight of the neighbors against the student's own error; 0: no correction
+    smooth: float = 0.8  # likewise of predictions; 0: no smoothing
+    autoscale: bool = True  # corrections as large as the errors known, or else `scale` times what was spread
+    scale: float = 1.0
+    iterations: int = 50
+
+
+SPACE = blocks.SPACE | {
+    "correct": FloatDistribution(0.0, 1.0),
+    "smooth": FloatDistribution(0.0, 1.0),
+    "autoscale": CategoricalDistribution([True, False]),
+}
+
+
+class Base(nn.Module):
+    """The MLP on tabular features."""
+
+    def __init__(self, config: Config, view: TrainingView) -> None:
+        super().__init__()
+        layers = [FeedForward(config.width) for _ in range(config.layers)]
+        self.stack = Stack(view.graph.num_features, view.num_outputs, layers, config)
+
+    def forward(self, graph: StudentGraph) -> Tensor:
+        """Logits [N, K]."""
+        return self.stack(graph.x, graph)
+
+
+def corrected(config: Config, operator: Adjacency, z: Tensor, known: Tensor) -> Tensor:
+    """Mass z [N, C], with the errors spread that are seen where a label is known [N, C]."""
+    seen = known.any(1, keepdim=True)
+    error = torch.where(seen, known - z, 0.0)
+    if not config.autoscale:
+        clamped = spread(operator, error, config.correct, config.iterations, lambda e: torch.where(seen, error, e))
+        return z + config.scale * clamped
+    reached = spread(operator, error, config.correct, config.iterations, lambda e: e.clamp(-1, 1))
+    scale = error.abs().sum() / seen.sum() / reached.abs().sum(1, keepdim=True)
+    return z + torch.where(scale > 1000, 1.0, scale) * reached  # the paper's guard against next to nothing
+
+
+def smoothed(config: Config, operator: Adjacency, z: Tensor, known: Tensor) -> Tensor:
+    """Mass z [N, C] with the known labels in place, spread."""
+    z = torch.where(known.any(1, keepdim=True), known, z)
+    return spread(operator, z, config.smooth, config.iterations, lambda h: h.clamp(0, 1))
+
+
+def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predictor:
+    """Train the MLP by the same rule as any; what counts is the score after correcting and smoothing."""
+    task = view.task
+    base = fit_module(Base, config, view, seed, copy.copy(report))
+
+    def predict(graph: StudentGraph) -> Tensor:
+        first = base(graph)
+        if graph.known is None:
+            return first
+        operator, mass = propagation(graph), masses(task, first).clone()
+        columns = torch.arange(mass.shape[1], device=mass.device)
+        for group in columns.view(2, -1).T if task.kind == "multilabel" else [columns]:  # each question by itself
+            known = graph.known[:, group]
+            z = corrected(config, operator, mass[:, group], known)
+            mass[:, group] = smoothed(config, operator, z, known)
+        return shares(task, mass, first)
+
+    report(1, task.score(predict(view.graph)[view.validation], view.labels[view.validation]))
+    return predict
