@@ -220,8 +220,10 @@ def _read(file: Path) -> tuple[scipy.sparse.coo_matrix, np.ndarray]:
     friends, info = scipy.sparse.coo_matrix(variables["A"]), variables["local_info"]
     if friends.shape != (len(info), len(info)) or info.shape[1:] != (len(COLUMNS),):
         raise wrong(f"A is {friends.shape} and local_info {info.shape}; expected n x n and n x {len(COLUMNS)}")
-    if (friends.data != 1).any():
-        raise wrong(f"A holds {friends.data[friends.data != 1][0]}; expected 0 and 1 only")
+    strange = friends.data != 1  # NaN, too
+    if strange.any():
+        row, column, value = friends.row[strange][0], friends.col[strange][0], friends.data[strange][0]
+        raise wrong(f"row {row}, column {column} (from 0) of A holds {value}; expected 0 and 1 only")
     if (friends.row == friends.col).any():
         raise wrong(f"member {friends.row[friends.row == friends.col][0]} (from 0) is their own friend in A")
     if (friends != friends.T).nnz:

@@ -1,8 +1,8 @@
 """OGB: any node-property dataset of the Open Graph Benchmark, ogbn-arxiv first.
 
 Nodes are papers, products or proteins, never students: the dataset is here because others compare on it, by official
-splits and OGB's own `Evaluator`. Text exists for ogbn-arxiv alone, where whoever wants it puts `titleabs.tsv`, the
-titles and abstracts that OGB offers apart, beside the graph.
+splits and OGB's own `Evaluator`, whose score the suite's headline score equals. Text exists for ogbn-arxiv alone, where
+whoever wants it puts `titleabs.tsv`, the titles and abstracts that OGB offers apart, beside the graph.
 
 W. Hu et al., "Open Graph Benchmark: Datasets for Machine Learning on Graphs", NeurIPS 2020,
 https://arxiv.org/abs/2005.00687. The raw tables are read by the `ogb` package's own functions. Its dataset class is
@@ -55,7 +55,7 @@ def make(raw: Path, splits: Sequence[str], name: str = "ogbn-arxiv") -> Dataset:
         sides = _sides(folder / "split" / about["split"], about)
     except UNREADABLE as error:
         raise _wrong(folder, f"ogb's reader failed ({type(error).__name__}: {error})") from error
-    x, features, edges, weights = _inputs(graph, folder)
+    x, features, edges, weights = _inputs(graph, folder, about["add_inverse_edge"] == "True")
     labels = _labels(labels, len(x), about, folder)
     texts = tuple(_texts(folder, len(x))) if name == "ogbn-arxiv" else ("",) * len(x)
     return Dataset(
@@ -136,7 +136,9 @@ def _sides(folder: Path, about: dict[str, str]) -> list[np.ndarray]:
     return [pd.read_csv(folder / f"{side}.csv.gz", header=None)[0].to_numpy() for side in SIDES]
 
 
-def _inputs(graph: dict[str, Any], folder: Path) -> tuple[np.ndarray, tuple[str, ...], np.ndarray, np.ndarray]:
+def _inputs(
+    graph: dict[str, Any], folder: Path, both_ways: bool
+) -> tuple[np.ndarray, tuple[str, ...], np.ndarray, np.ndarray]:
     """Features x [N, F] with their names, edges [2, E] without loops, and their weights [E]."""
     n, x, strength = int(graph["num_nodes"]), graph["node_feat"], graph["edge_feat"]
     edges = graph["edge_index"]
@@ -145,6 +147,12 @@ def _inputs(graph: dict[str, Any], folder: Path) -> tuple[np.ndarray, tuple[str,
     outside = ((edges < 0) | (edges >= n)).any(0)
     if outside.any():
         raise _wrong(folder, f"edge {outside.argmax()} joins {edges[:, outside][:, 0].tolist()}, of {n} nodes")
+    weights = np.ones(edges.shape[1], np.float32) if strength is None else strength.mean(1, dtype=np.float32)
+    strange = ~(np.isfinite(weights) & (weights > 0))
+    if strange.any():
+        first = int(strange.argmax())
+        row = first // 2 if both_ways else first  # the way back is put in after each edge
+        raise _wrong(folder, f"row {row} (from 0) of edge-feat has the mean {weights[first]}; a weight is above 0")
     if x is None and strength is None:
         raise _wrong(folder, "neither nodes nor edges have features")
     kind = "feature"
@@ -156,7 +164,6 @@ def _inputs(graph: dict[str, Any], folder: Path) -> tuple[np.ndarray, tuple[str,
         row, column = np.argwhere(~np.isfinite(x))[0]
         raise _wrong(folder, f"row {row}, column {column} (from 0) of node-feat is {x[row, column]}")
     kept = _once(edges, n)
-    weights = np.ones(edges.shape[1], np.float32) if strength is None else strength.mean(1, dtype=np.float32)
     names = tuple(f"{kind} {i}" for i in range(x.shape[1]))
     return x.astype(np.float32), names, np.ascontiguousarray(edges[:, kept]), weights[kept]
 

@@ -205,7 +205,7 @@ def nothing(content: dict[str, Any]) -> None:
     [
         (asymmetric, "A is not symmetric"),
         (own_friend, r"member 0 \(from 0\) is their own friend"),
-        (weighted, "A holds 2.0; expected 0 and 1"),
+        (weighted, r"row \d+, column \d+ \(from 0\) of A holds 2.0; expected 0 and 1"),
         (too_few, r"A is \(60, 60\) and local_info \(50, 7\)"),
         (negative, r"row 7 \(from 0\) of local_info has the major -1.0, which is no code"),
         (no_number, r"row 8 \(from 0\) of local_info has the year nan, which is no code"),

@@ -15,6 +15,7 @@ import torch
 
 from benchmarks.dataset import Dataset
 from benchmarks.datasets import ogb
+from benchmarks.metrics import scores
 from benchmarks.outcome import NotAvailableError
 from benchmarks.raw import folder_for
 from benchmarks.source import literal
@@ -132,6 +133,45 @@ def test_equals_what_the_official_class_reads(name: str, tmp_path: Path, monkeyp
         assert ours.tolist() == sorted(split[side])
 
 
+# Scores
+
+
+def evaluator(name: str) -> Any:
+    """OGB's own `Evaluator`, without the rest of its package, which would load PyG."""
+    import ogb as package
+
+    file = Path(str(package.__file__)).parent / "nodeproppred" / "evaluate.py"
+    spec = importlib.util.spec_from_file_location("ogb_evaluate", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Evaluator(name)
+
+
+@pytest.mark.parametrize("name", ["ogbn-arxiv", "ogbn-products", "ogbn-mag", "ogbn-papers100M"])
+def test_our_accuracy_is_that_of_the_evaluator(name: str) -> None:
+    task = ogb._task(ogb._about(name))
+    rng = np.random.default_rng(0)
+    labels = rng.integers(len(task.classes), size=3000)
+    chances = rng.random((3000, len(task.classes))) + (np.arange(len(task.classes)) == labels[:, None]) * 0.5
+    theirs = evaluator(name).eval({"y_true": labels[:, None], "y_pred": chances.argmax(1)[:, None]})["acc"]
+    assert 0.1 < theirs < 0.9
+    assert scores(labels, chances)[task.metric] == pytest.approx(theirs, abs=1e-12)
+    assert task.score(torch.from_numpy(chances), torch.from_numpy(labels)) == pytest.approx(theirs, abs=1e-12)
+
+
+def test_our_roc_auc_is_that_of_the_evaluator() -> None:
+    task = ogb._task(ogb._about("ogbn-proteins"))
+    rng = np.random.default_rng(0)
+    labels = (rng.random((500, 112)) < rng.random(112) * 0.8 + 0.1).astype(np.int64)
+    chances = np.round(rng.random((500, 112)) + 0.5 * labels, 2)  # with ties
+    theirs = evaluator("ogbn-proteins").eval({"y_true": labels, "y_pred": chances})["rocauc"]
+    assert 0.6 < theirs < 0.95
+    assert scores(labels, chances)[task.metric] == pytest.approx(theirs, abs=1e-12)
+    assert task.score(torch.from_numpy(chances), torch.from_numpy(labels)) == pytest.approx(theirs, abs=1e-12)
+
+
 # Text
 
 
@@ -186,6 +226,14 @@ def proteins(root: Path) -> Path:
     csv(folder / "raw" / "node_species.csv.gz", [9606] * NODES)
     csv(folder / "raw" / "node-label.csv.gz", np.arange(NODES * 112).reshape(NODES, 112) % 2)
     return root
+
+
+@pytest.mark.parametrize("value", ["nan", -9])
+def test_a_bad_weight_is_refused(tmp_path: Path, value: object) -> None:
+    folder = proteins(tmp_path) / "ogbn_proteins"
+    csv(folder / "raw" / "edge-feat.csv.gz", [(1, value) if row == 3 else (1, 2) for row in range(len(EDGES))])
+    with pytest.raises(ValueError, match=r"ogbn_proteins: row 3 \(from 0\) of edge-feat has the mean (nan|-4)"):
+        ogb.make(tmp_path, ["official"], name="ogbn-proteins")
 
 
 def test_proteins_take_features_from_their_edges(tmp_path: Path) -> None:
