@@ -94,11 +94,19 @@ LAYOUTS = {
     ),
 }
 
-REMARKS = (
+TITLES_REMARKS = (
     "The text is titles of discussions, newest first, not the learners' own words; their number of words is a feature, "
     "so that no row wins by the length of its text.",
     "Titles of introductions are replaced whole, and words of participants' names in other titles; names of schools, "
     "places and public figures stay, but for words that a participant is named with, too.",
+    "Categories of discussions are part of the text, their descriptions are not: staff wrote one for each category, so "
+    "it says no more, and run 1 has hardly any.",
+)
+LENGTH_REMARKS = (
+    "A control: the text is a template of how many titles and words of titles a learner's discussions have. A row with "
+    "text that does no better on the titles themselves has read their length.",
+)
+REMARKS = (
     "Not checkable: when staff and experts were listed. The tables of people describe the whole course, and who is on "
     "the list of experts is left out as an invited guest, which the missing codebook should confirm.",
 )
@@ -115,6 +123,7 @@ class Course:
 
     x: pd.DataFrame
     texts: tuple[str, ...]
+    lengths: tuple[str, ...]  # of the texts, in words
     edges: np.ndarray
     weights: np.ndarray
     labels: np.ndarray
@@ -125,12 +134,19 @@ def needed(run: int | str = 1) -> list[str]:
     return [f"DLT{number}_{table}.csv" for number in _runs(run) for table in ("Edgelist", "Nodes")]
 
 
-def make(raw: Path, splits: Sequence[str], cutoff: int = 20, run: Literal[1, 2, "1 to 2"] = 1) -> Dataset:
+def make(
+    raw: Path,
+    splits: Sequence[str],
+    cutoff: int = 20,
+    run: Literal[1, 2, "1 to 2"] = 1,
+    text: Literal["titles", "length"] = "titles",
+) -> Dataset:
     """Learners who wrote within the 14 days up to `cutoff`, and whether they write afterwards.
 
     `cutoff` counts days from the date of a run's first comment. `run` is 1, 2, or "1 to 2". Within a run, a split is a
     fold of a repeated 5-fold cross-validation, "7" is repetition 1, fold 2. For "1 to 2" both are components of one
     graph, and the one split, "fixed", trains and validates on run 1 and tests on run 2, which is hidden from training.
+    With `text` "length" a template says how many titles and words of titles there are, and none of them: a control.
     Raises ValueError for another run, a table with missing columns, unknown or repeated people, or a `cutoff` that
     leaves nothing to predict.
     """
@@ -138,12 +154,12 @@ def make(raw: Path, splits: Sequence[str], cutoff: int = 20, run: Literal[1, 2, 
     first = np.cumsum([0, *(len(course.labels) for course in courses)])
     x = pd.concat([course.x for course in courses])
     labels = np.concatenate([course.labels for course in courses])
-    later = len(courses) > 1
+    later, titles = len(courses) > 1, text == "titles"
     return Dataset(
         graph=StudentGraph(
             x=torch.from_numpy(x.to_numpy(np.float32)),
             features=tuple(x.columns),
-            texts=tuple(text for course in courses for text in course.texts),
+            texts=tuple(text for course in courses for text in (course.texts if titles else course.lengths)),
             edges=torch.from_numpy(np.concatenate([c.edges + n for c, n in zip(courses, first[:-1], strict=True)], 1)),
             weights=torch.from_numpy(np.concatenate([course.weights for course in courses])),
             directed=True,
@@ -151,12 +167,12 @@ def make(raw: Path, splits: Sequence[str], cutoff: int = 20, run: Literal[1, 2, 
         labels=labels,
         task=Task("binary", ("stays", "drops out")),
         target="drops out of the forum",
-        text="titles",
+        text="titles" if titles else "template",
         replication="fixed" if later else "folds",
         splits=named(splits, {SPLITS[1]: _later(labels, first[1])})
         if later
         else {name: stratified_fold(labels, name, FOLDS, validation=0.25) for name in map(str, splits)},
-        remarks=(*REMARKS, *LATER_REMARKS) if later else REMARKS,
+        remarks=(*(TITLES_REMARKS if titles else LENGTH_REMARKS), *REMARKS, *(LATER_REMARKS if later else ())),
     )
 
 
@@ -192,9 +208,11 @@ def _course(raw: Path, run: int, cutoff: int) -> Course:
         )
     titles = _titles(before, cohort)
     x = _features(before, cohort, staff, cutoff)
-    x["words in titles"] = np.log1p([sum(len(title.split()) for title in own) for own in titles])
+    words = [sum(len(title.split()) for title in own) for own in titles]
+    x["words in titles"] = np.log1p(words)
     texts = tuple("; ".join(f"{title} ({category})" for title, category in own.items()) for own in titles)
-    return Course(x, texts, *_edges(before, cohort), labels)
+    lengths = tuple(f"{count} words in {len(own)} titles." for count, own in zip(words, titles, strict=True))
+    return Course(x, texts, lengths, *_edges(before, cohort), labels)
 
 
 def _features(before: pd.DataFrame, cohort: pd.Index, staff: set[str], cutoff: int) -> pd.DataFrame:

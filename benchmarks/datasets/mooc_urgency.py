@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow
 import torch
 
-from benchmarks.dataset import Dataset, Split, named
+from benchmarks.dataset import Dataset, Split, named, stratified_fold
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -29,7 +29,10 @@ SOURCE = (
     "All_Courses_REDACTED_CODED.csv, joined with data-per-course/ on (id, post_time) for the columns course and run"
 )
 
-COURSES = SPLITS = ("acc", "calc", "design", "gam", "global", "modern", "mythology", "probability", "vaccines")
+COURSES = ("acc", "calc", "design", "gam", "global", "modern", "mythology", "probability", "vaccines")
+# courses, or folds by their number, three times five
+SPLITS = (15, "acc", "calc", "design", "gam", "global", "modern", "mythology", "probability", "vaccines")
+FOLDS = 5
 URGENT = 4  # of 7, and above
 NEAREST = 3  # posts before, and as many after
 COLUMNS = {
@@ -46,15 +49,19 @@ def make(raw: Path, splits: Sequence[str]) -> Dataset:
     """All posts, those beside them in time, and which are urgent (4 or more of 7).
 
     A split is named by the course that it tests and hides from training; a fifth of the other courses' posts
-    validates. Edges stay inside one run of a course, so none joins a hidden post with a training post. There
-    is no cut-off: a post is rated by itself, and its neighbors may be later. Raises ValueError for a file of another
-    layout.
+    validates. Edges stay inside one run of a course, so none joins a hidden post with a training post. Or it is a fold,
+    "0" to "14", of a stratified 5-fold cross-validation over all posts done three times, in which they do. There is no
+    cut-off: a post is rated by itself, and its neighbors may be later. Raises ValueError for a file of another layout,
+    and for courses and folds in one list.
     """
     posts = _posts(raw / "posts.csv.zst")
     texts = posts["post_text"].str.split().str.join(" ")
     x = _features(posts, texts)
     edges = _edges(posts)
-    courses = posts["course"].to_numpy()
+    courses, labels = posts["course"].to_numpy(), (posts["urgency_1_7"].astype(int) >= URGENT).to_numpy(np.int64)
+    folds = [name for name in map(str, splits) if name.isdecimal()]
+    if folds and len(folds) < len(splits):
+        raise ValueError(f"splits {list(splits)} mix courses and folds; give each kind an entry of its own")
     return Dataset(
         graph=StudentGraph(
             x=torch.from_numpy(x.to_numpy(np.float32)),
@@ -64,12 +71,13 @@ def make(raw: Path, splits: Sequence[str]) -> Dataset:
             weights=torch.ones(edges.shape[1]),
             directed=False,
         ),
-        labels=(posts["urgency_1_7"].astype(int) >= URGENT).to_numpy(np.int64),
+        labels=labels,
         task=Task("binary", ("not urgent", "urgent")),
         target="urgent post",
         text="genuine",
-        replication="groups",
-        splits=named(splits, {course: _leave_out(courses == course) for course in COURSES}),
+        replication="folds" if folds else "groups",
+        splits={name: stratified_fold(labels, name, FOLDS, validation=0.25) for name in folds}
+        or named(splits, {course: _leave_out(courses == course) for course in COURSES}),
         remarks=(
             "Edges are constructed: a post and the three before and after it in the same run of a course. Nobody "
             "interacted along them, and they should not help.",

@@ -334,6 +334,18 @@ def test_real_graph_is_that_of_the_log_up_to_the_cutoff(tmp_path: Path, run: int
     assert differences(whole, later) >= {"x", "texts", "edges"}
 
 
+def test_the_text_may_be_its_length_alone(tmp_path: Path) -> None:
+    whole = mooc_ed.make(forum(tmp_path), ["0"])
+    control = mooc_ed.make(tmp_path, ["0"], text="length")
+    assert differences(whole, control) == {"texts"}
+    assert (whole.text, control.text) == ("titles", "template")
+    assert control.graph.texts[0] == "8 words in 2 titles."
+    words = whole.graph.x[:, whole.graph.features.index("words in titles")].expm1().round().int().tolist()
+    assert [int(text.split()[0]) for text in control.graph.texts] == words
+    assert any("A control" in remark for remark in control.remarks)
+    assert not any("A control" in remark for remark in whole.remarks)
+
+
 @pytest.mark.mirror
 @pytest.mark.parametrize(("run", "low", "high"), [(1, 0.66, 0.82), (2, 0.67, 0.83), ("1 to 2", 0.68, 0.84)])
 def test_activity_tells_dropout(run: int | str, low: float, high: float) -> None:  # 0.74, 0.75, 0.76

@@ -127,6 +127,18 @@ def test_a_hidden_course_leaves_no_trace_in_the_others(tmp_path: Path, small: Da
     assert set(inside.tolist()) == {0, 2}, "no edge joins the hidden course with another"
 
 
+def test_folds_are_stratified_over_all_courses(tmp_path: Path) -> None:
+    dataset = mooc_urgency.make(written(tmp_path, posts()), ["0", "1", "2", "3", "4", "14"])
+    assert dataset.replication == "folds"
+    tested = np.concatenate([dataset.splits[str(fold)].test for fold in range(5)])
+    assert sorted(tested.tolist()) == list(range(108))
+    for split in dataset.splits.values():
+        assert len(split.hidden) == 0
+        assert 7 <= dataset.labels[split.test].sum() <= 8, "of 36 urgent posts"
+    with pytest.raises(ValueError, match="mix courses and folds"):
+        mooc_urgency.make(tmp_path, ["0", "acc"])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
