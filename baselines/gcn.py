@@ -27,7 +27,9 @@ class GCN(nn.Module):
     def __init__(self, config: Config, view: TrainingView) -> None:
         super().__init__()
         self.config = config
-        self.stack = Stack(tabular_size(view.graph, config), view.num_outputs, convolutions(config), config)
+        self.stack = Stack(
+            tabular_size(view.graph, config), view.num_outputs, convolutions(config, view.graph.directed), config
+        )
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]."""

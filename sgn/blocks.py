@@ -68,26 +68,27 @@ class GraphConv(nn.Module):
     """Graph convolution.
 
     `neighbors="symmetric"`: the normalized adjacency with self-loops of Kipf & Welling (2017,
-    https://arxiv.org/abs/1609.02907). `neighbors="separate"`: the student, the mean of those who point to her and
-    the mean of those she points to each have a weight matrix of their own, which a directed or heterophilous
-    graph needs (Zhu et al., 2020, https://arxiv.org/abs/2006.11468; Rossi et al., 2023,
+    https://arxiv.org/abs/1609.02907). `neighbors="separate"`: the student and the mean of her neighbors each have a
+    weight matrix of their own, and in a directed graph those who point to her and those she points to, which a
+    heterophilous or directed graph needs (Zhu et al., 2020, https://arxiv.org/abs/2006.11468; Rossi et al., 2023,
     https://arxiv.org/abs/2305.10498). `drop_edge`: the chance that an interaction is left out of a training pass
     (Rong et al., 2020, https://arxiv.org/abs/1907.10903).
     """
 
-    def __init__(self, width: int, neighbors: str, drop_edge: float = 0.0) -> None:
+    def __init__(self, width: int, neighbors: str, directed: bool, drop_edge: float = 0.0) -> None:
         super().__init__()
         if neighbors not in ("symmetric", "separate"):
             raise ValueError(f"neighbors is 'symmetric' or 'separate', not {neighbors!r}")
-        self.neighbors, self.drop_edge = neighbors, drop_edge
-        self.linear = nn.Linear(width if neighbors == "symmetric" else 3 * width, width)
+        self.neighbors, self.directed, self.drop_edge = neighbors, directed, drop_edge
+        parts = 1 if neighbors == "symmetric" else 3 if directed else 2
+        self.linear = nn.Linear(parts * width, width)
 
     def forward(self, h: Tensor, graph: StudentGraph) -> Tensor:
         """[N, width] to [N, width]."""
         if self.neighbors == "symmetric":
             return self.linear(self._thinned(graph.symmetric) @ h)
-        means = [self._thinned(side) @ h for side in (graph.incoming, graph.outgoing)]
-        return self.linear(torch.cat([h, *means], dim=1))
+        sides = (graph.incoming, graph.outgoing) if self.directed else (graph.incoming,)
+        return self.linear(torch.cat([h, *(self._thinned(side) @ h for side in sides)], dim=1))
 
     def _thinned(self, adjacency: Adjacency) -> Adjacency:
         return adjacency.thinned(self.drop_edge) if self.training and self.drop_edge else adjacency
@@ -183,9 +184,9 @@ class Stack(nn.Module):
         return self.head(h)
 
 
-def convolutions(knobs: GraphKnobs) -> list[nn.Module]:
+def convolutions(knobs: GraphKnobs, directed: bool) -> list[nn.Module]:
     """The graph convolutions of a stack."""
-    return [GraphConv(knobs.width, knobs.neighbors, knobs.drop_edge) for _ in range(knobs.layers)]
+    return [GraphConv(knobs.width, knobs.neighbors, directed, knobs.drop_edge) for _ in range(knobs.layers)]
 
 
 def tabular_size(graph: StudentGraph, knobs: Knobs) -> int:

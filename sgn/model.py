@@ -38,7 +38,7 @@ class BertGCN(nn.Module):
         self.states = States(view.graph.num_states, config.dropout)
         attention = [Attention(config.width, config.attention)] if config.attention else []
         inputs = view.graph.num_states + tabular_size(view.graph, config)
-        self.stack = Stack(inputs, view.num_outputs, [*attention, *convolutions(config)], config)
+        self.stack = Stack(inputs, view.num_outputs, [*attention, *convolutions(config, view.graph.directed)], config)
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]."""

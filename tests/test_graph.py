@@ -34,7 +34,7 @@ def test_symmetric_equals_pyg() -> None:
     from torch_geometric.nn import GCNConv
 
     graph = random_graph(directed=False)
-    conv, ours = GCNConv(5, 5), GraphConv(5, "symmetric")
+    conv, ours = GCNConv(5, 5), GraphConv(5, "symmetric", directed=False)
     conv.lin.weight = ours.linear.weight
     conv.bias = ours.linear.bias
     theirs = conv(graph.x, graph.edges, graph.weights)
@@ -64,7 +64,7 @@ def test_gradient_equals_dense(name: str) -> None:
 def test_permuting_students_permutes_the_output(neighbors: str) -> None:
     graph = random_graph()
     knobs = GraphKnobs(width=8, neighbors=neighbors, dropout=0.0)
-    stack = Stack(5, 3, convolutions(knobs), knobs)
+    stack = Stack(5, 3, convolutions(knobs, graph.directed), knobs)
     order = torch.randperm(len(graph), generator=torch.Generator().manual_seed(1))
     moved = graph.subgraph(order)
     assert torch.allclose(stack(graph.x, graph)[order], stack(moved.x, moved), atol=1e-5)
@@ -72,7 +72,7 @@ def test_permuting_students_permutes_the_output(neighbors: str) -> None:
 
 def test_isolated_student_gets_the_path_of_the_mlp() -> None:
     graph = random_graph()
-    conv, feed = GraphConv(5, "symmetric"), FeedForward(5)
+    conv, feed = GraphConv(5, "symmetric", directed=False), FeedForward(5)
     feed.linear = conv.linear
     assert torch.allclose(conv(graph.x, graph)[-1], feed(graph.x, graph)[-1], atol=1e-6)
     assert not torch.allclose(conv(graph.x, graph)[0], feed(graph.x, graph)[0], atol=1e-3)
@@ -167,7 +167,7 @@ def test_thinned_keeps_loops_and_the_mean(name: str) -> None:
 
 
 def test_edges_are_dropped_in_training_only() -> None:
-    graph, conv = random_graph(), GraphConv(5, "symmetric", drop_edge=0.9)
+    graph, conv = random_graph(), GraphConv(5, "symmetric", directed=True, drop_edge=0.9)
     assert not torch.equal(conv(graph.x, graph), conv(graph.x, graph))
     conv.eval()
     assert torch.equal(conv(graph.x, graph), conv(graph.x, graph))
