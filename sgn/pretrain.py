@@ -26,7 +26,7 @@ IGNORED = -100
 MASKED = 0.15
 REPETITIONS = 10
 """Draws of the mask over the held-out texts; fixed ones, so that before and after are about the same tokens."""
-HELD_OUT = 100
+HELD_OUT = 50
 """Held-out texts, or about as many pairs, at most: they are read after every epoch."""
 TEMPERATURE = 0.05
 
