@@ -46,6 +46,7 @@ VERBS = {
     "table": Verb("records to a table (CSV, Markdown, LaTeX)"),
     "figure": Verb("records to a figure (SVG, PDF, PNG)"),
     "check-published": Verb("our baselines beside published numbers, by the papers' protocols"),
+    "cards": Verb("prepared datasets to the generated block of their data cards"),
     "keep": Verb("results of a tier to a reference that can be committed"),
     "summary": Verb("which cells are empty, why, and how to retry them; exit status 1 if any failed"),
 }
