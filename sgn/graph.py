@@ -100,6 +100,13 @@ class StudentGraph:
         return _mean(target, source, weights, len(self))
 
     @cached_property
+    def contacts(self) -> "Adjacency":
+        """1 where two students interact, in whatever direction and however strongly."""
+        rows, columns = self.symmetric.places
+        rows, columns = rows[rows != columns], columns[rows != columns]
+        return Adjacency.of(rows, columns, self.weights.new_ones(len(rows)), len(self))
+
+    @cached_property
     def incoming(self) -> "Adjacency":
         """Weighted mean over those who point to the student; zero where nobody does."""
         source, target = self.edges
