@@ -43,7 +43,13 @@ def module_of(config: dict[str, Any], model: str) -> str:
 def recipe_of(config: dict[str, Any], model: str) -> str | None:
     """Name of a model's recipe; None for a model that reads no text."""
     entry = config["models"].get(model, "")
-    return None if isinstance(entry, str) else entry["recipe"]
+    return None if isinstance(entry, str) else entry.get("recipe")
+
+
+def settings_of(config: dict[str, Any], model: str) -> dict[str, Any]:
+    """What a model's entry sets in its Config; a knob that is set is not tuned."""
+    entry = config["models"].get(model, "")
+    return {} if isinstance(entry, str) else entry.get("set", {})
 
 
 def trials_of(config: dict[str, Any], model: str) -> int:
@@ -75,10 +81,16 @@ def family_models(config: dict[str, Any], family: str) -> list[str]:
     return entry["models"] + (list(config["oracles"]) if source.literal(entry["make"], "ORACLE") else [])
 
 
-def variants_of(config: dict[str, Any], model: str) -> dict[str, dict[str, Any]]:
-    """A model's variants over all ablations, by name."""
-    groups = (group.get(model, {}) for group in config["ablations"].values())
-    return {name: changes for group in groups for name, changes in group.items()}
+def variants_of(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:
+    """A model's variants on a dataset, by name; an ablation that names `datasets` has them on these alone."""
+    groups = [g for g in config["ablations"].values() if dataset in g.get("datasets", [dataset])]
+    return {name: changes for group in groups for name, changes in group.get(model, {}).items()}
+
+
+def variant_recipes(config: dict[str, Any], dataset: str, model: str) -> list[str]:
+    """Recipes that variants of a model on a dataset use in place of the model's own."""
+    asked = (changes.get("recipe") for changes in variants_of(config, dataset, model).values())
+    return sorted({recipe for recipe in asked if recipe})
 
 
 def _message(error: ValidationError) -> str:
@@ -122,6 +134,8 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         elif model in config["models"] and trials_of(config, model) < 1:
             yield f"trials = {config['trials']}; recipe {recipe!r} takes as many, and {model!r} needs one of its own"
     for recipe, entry in config["recipes"].items():
+        if (other := entry.get("tuned_as", recipe)) not in config["recipes"]:
+            yield f"recipes.{recipe}.tuned_as = {_unknown(other, config['recipes'])}"
         yield from _recipe(f"recipes.{recipe}", entry)
         yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
     for dataset, entry in config["datasets"].items():
@@ -143,6 +157,8 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         for model in entry["models"]:
             if model not in everything:
                 yield f"{key}.models: {_unknown(model, everything)}"
+    for model in config["models"]:
+        yield from _settings(f"models.{model}.set", module_of(config, model), settings_of(config, model), root)
     yield from _ablations(config, root)
     for kind in ("tables", "figures"):
         for name in config[kind]:
@@ -215,12 +231,31 @@ def _weights(key: str, name: str) -> Iterator[str]:
         yield f"{key} = {name!r}: there is no such folder; expected a hub name or a folder"
 
 
+def _settings(key: str, module: str, settings: dict[str, Any], root: Path) -> Iterator[str]:
+    """Knobs that a model's entry sets, against its Config; a broken file costs its own cells only."""
+    try:
+        kinds = source.fields(module, "Config", root) if settings else {}
+    except (source.SourceError, FileNotFoundError, ValueError):
+        return
+    for knob, value in settings.items():
+        if knob not in kinds:
+            yield f"{key}: {_unknown(knob, kinds, 'knob')}"
+        elif wrong := _mismatch(value, kinds[knob]):
+            yield f"{key}.{knob} = {value!r}; expected {wrong}"
+
+
 def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
     """Variants against their models' configs and the changes to a graph that there are."""
     edits = source.functions("benchmarks.edits", root)
+    choices: dict[str, Iterable[str]] = {"graph": edits, "labels": ["permuted"], "recipe": config["recipes"]}
     seen: set[tuple[str, str]] = set()
-    for table, models in config["ablations"].items():
-        for model, variants in models.items():
+    for table, group in config["ablations"].items():
+        for dataset in group.get("datasets", []):
+            if dataset not in config["datasets"]:
+                yield f"ablations.{table}.datasets: {_unknown(dataset, config['datasets'])}"
+        for model, variants in group.items():
+            if model == "datasets":
+                continue
             if model not in config["models"]:
                 yield f"ablations.{table}: {_unknown(model, config['models'])}"
                 continue
@@ -229,7 +264,7 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
             except source.SourceError as error:
                 yield f"ablations.{table}.{model}: {error}"
                 continue
-            knobs = [*kinds, "graph"]
+            knobs = [*kinds, *choices]
             for variant, changes in variants.items():
                 where = f"ablations.{table}.{model}.{variant}"
                 if "/" in variant or variant == BASE or (model, variant) in seen:
@@ -238,9 +273,10 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                 for key, value in changes.items():
                     if key not in knobs:
                         yield f"{where}: {_unknown(key, knobs, 'key')}"
-                    elif key == "graph" and value not in edits:
-                        yield f"{where}.graph = {_unknown(value, edits)}"
-                    elif key != "graph" and (wrong := _mismatch(value, kinds[key])):
+                    elif key in choices:
+                        if value not in choices[key]:
+                            yield f"{where}.{key} = {_unknown(value, choices[key])}"
+                    elif wrong := _mismatch(value, kinds[key]):
                         yield f"{where}.{key} = {value!r}; expected {wrong}"
 
 

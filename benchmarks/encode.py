@@ -1,5 +1,7 @@
 """Verb `encode`: a dataset's texts to tokens and to the frozen states of a recipe, once a dataset."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,21 @@ def reader(pretrained: Pretrained, recipe: dict[str, Any], device: torch.device)
     """The layers that a recipe changes, on a device, pooled as it says."""
     top = cut(pretrained.model, trained(recipe, pretrained))[1]
     return Reader(top, recipe.get("pooling"), bf16(recipe, device)).to(device)
+
+
+def trainable(
+    encoded: Path, recipe: dict[str, Any], cache: Path, device: torch.device
+) -> tuple[torch.Tensor, Callable[[], tuple[Reader, Reading]]]:
+    """Each student's place [N] among the texts, and what loads the layers to train with the activations below them."""
+
+    @functools.cache
+    def made() -> tuple[Reader, Reading]:
+        tokens, _ = load_tokens(encoded)
+        pretrained = weights.load(recipe["weights"], weights_hash(encoded))
+        below = activations(pretrained, tokens, trained(recipe, pretrained), recipe, cache, device)
+        return reader(pretrained, recipe, device), below
+
+    return load_tokens(encoded)[1], made
 
 
 def bf16(recipe: dict[str, Any], device: torch.device) -> bool:

@@ -45,6 +45,10 @@ def run(
     tuning.save(made, output)
 
 
+OTHERS = ("trials", "folds", "tuned_as")
+"""Keys of a recipe that change none of its fine-tunings: more trials or folds keep those that there are."""
+
+
 class Finetuning:
     """Pretrains and fine-tunes a recipe on one split, as far as it asks for either; each result is cached."""
 
@@ -78,7 +82,7 @@ class Finetuning:
             self.pretraining.name if self.pretraining else None,
             self.known.fingerprint,
             vars(self.view.task),
-            {k: v for k, v in recipe.items() if k not in ("trials", "folds")},  # more of them keep those that there are
+            {k: v for k, v in recipe.items() if k not in OTHERS},
             arithmetic(self.device),
         )
 

@@ -1,10 +1,11 @@
-"""How any model file is fitted: its own `fit`, or its `build` with the shared training loop."""
+"""How any model file is fitted: its own `fit`, or its `build` with the shared training loop; and when it stops."""
 
 import functools
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
-from sgn.fit import Predictor, fit
+from sgn.fit import EarlyStopping, Predictor, fit
 
 
 def fit_of(module: ModuleType) -> Callable[..., Predictor]:
@@ -17,3 +18,8 @@ def fit_of(module: ModuleType) -> Callable[..., Predictor]:
     if hasattr(module, "build"):
         return functools.partial(fit, module.build)
     raise TypeError(f"{module.__name__} has neither fit(config, view, seed, report) nor build(config, view)")
+
+
+def stopping(config: Any, epochs: int, patience: int, tell: Callable[[str], None]) -> EarlyStopping:
+    """The one early-stopping rule; a config with `early_stopping` off runs all epochs."""
+    return EarlyStopping(epochs, patience if getattr(config, "early_stopping", True) else epochs, tell)

@@ -83,7 +83,8 @@ def _describe(dataset: str, data: Path, sealed: Path, output: Path) -> None:
             labels[side] = split.labels[side]
         ids, hidden = load_test(sealed, split.name)
         labels[ids] = hidden
-    row = description(graph, labels, known[0].train.numpy(), known[0].test.numpy())
+    sides = [(np.concatenate([k.train, k.validation]), k.test.numpy()) for k in known]
+    row = description(graph, labels, *(ids for pair in sides for ids in pair))
     pd.DataFrame([{"dataset": dataset, **row}]).to_parquet(output / "description.parquet", index=False)
     nodes, links = picture(graph, labels)
     nodes.to_parquet(output / "nodes.parquet", index=False)

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,13 @@ class Known:
         """What fine-tuned states are bound to."""
         parts = (self.train, self.validation, self.test, self.hidden, self.labels)
         return fingerprint(*(part.numpy() for part in parts))
+
+    def permuted(self, seed: int) -> "Known":
+        """The same split with its labels dealt out anew among training students, and among validation students."""
+        generator, labels = torch.Generator().manual_seed(seed), self.labels.clone()
+        for ids in (self.train, self.validation):
+            labels[ids] = labels[ids[torch.randperm(len(ids), generator=generator)]]
+        return replace(self, labels=labels)
 
     def view(self, graph: StudentGraph, task: Task) -> TrainingView:
         """The training view of a graph [N]: in the inductive regime the hidden students are taken out."""

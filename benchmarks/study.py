@@ -20,6 +20,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from sgn.errors import NotApplicableError
 from sgn.fit import DivergedError
 
 RANDOM_TRIALS = 5
@@ -66,6 +67,8 @@ def search(
                 if not math.isfinite(value):
                     raise DivergedError(f"validation score {value}")
                 study.tell(asked, value)
+            except NotApplicableError:
+                raise
             except Exception as error:
                 journaled = journaled and isinstance(error, DivergedError)
                 asked.set_user_attr("error", f"{type(error).__name__}: {error}")

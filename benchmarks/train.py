@@ -1,5 +1,6 @@
 """Verb `train`: a model with frozen hyper-parameters on all splits, variants and seeds, and its predictions."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +14,10 @@ from benchmarks import edits
 from benchmarks.cache import fingerprint
 from benchmarks.modules import load
 from benchmarks.progress import Progress
-from benchmarks.runs import fit_of
+from benchmarks.runs import fit_of, stopping
 from benchmarks.source import code_hash
 from benchmarks.storage import Known, read_json, write_json
-from benchmarks.variants import BASE, overrides
+from benchmarks.variants import BASE, Changes, changes
 from benchmarks.views import Material, Views, arithmetic, crossed, torch_device
 from sgn.fit import DivergedError, EarlyStopping, Predictor
 from sgn.graph import StudentGraph, TrainingView
@@ -34,16 +35,30 @@ def run(
     output: Path,
     states: list[Path] = [],  # noqa: B006  read only
     tuning: Path | None = None,
+    settings: dict[str, Any] = {},  # noqa: B006
     variants: dict[str, dict[str, Any]] = {},  # noqa: B006
+    other_states: dict[str, list[str]] = {},  # noqa: B006
+    encoded: Path | None = None,
+    recipe: dict[str, Any] = {},  # noqa: B006
 ) -> None:
     """Write `predictions.npz`: probabilities [n, K] of validation and test students for each variant, split and seed.
 
-    Without `tuning` (a control has nothing to tune) the model runs on its defaults.
+    `settings` are knobs that the config sets. Without `tuning` (a control has nothing to tune) the model runs on its
+    defaults. `other_states` are folders of the recipes that variants name, by recipe. `encoded` and `recipe` let a
+    model train through the encoder itself.
     """
     where = torch_device(device)
-    module, material = load(model), Material(data, states, splits)
+    module, encoder = load(model), None
     best = read_json(tuning / "best.json") if tuning else {}
     setting = [code_hash("benchmarks.train", model), epochs, patience, arithmetic(where)]
+    if encoded:  # loaded by name: a model without text does not depend on this code
+        encoder = load("benchmarks.encode").trainable(encoded, recipe, cache, where)
+        setting += [code_hash("benchmarks.encode"), {k: v for k, v in recipe.items() if k != "trials"}]
+
+    @functools.cache
+    def material_of(recipe: str | None) -> Material:
+        return Material(data, [Path(f) for f in other_states[recipe]] if recipe else states, splits, encoder)
+
     cells = [(variant, *cell) for variant in [BASE, *variants] for cell in crossed(splits, seeds)]
     progress = Progress(len(cells), "run")
     predictions: dict[str, np.ndarray] = {}
@@ -52,12 +67,13 @@ def run(
         if variant in failed:
             continue
         name = f"{variant}, split {split}, seed {seed}"
-        edit, changes = overrides(variants.get(variant, {}))
-        config = module.Config(**{**best.get(split, {"params": {}})["params"], **changes})
-        views = material.views(split, seed, getattr(edits, edit) if edit else lambda graph: graph).to(where)
-        report = EarlyStopping(epochs, patience, progress.tell)
-        key = fingerprint(*setting, repr(config), views.fingerprint, seed)
+        change = changes(variants.get(variant, {}))
         try:
+            config = module.Config(**settings | best.get(split, {"params": {}})["params"] | change.knobs)
+            material = material_of(change.recipe)
+            views = _views(material, split, seed, change).to(where)
+            report = stopping(config, epochs, patience, progress.tell)
+            key = fingerprint(*setting, repr(config), views.fingerprint, seed)
             make = _fit_and_predict(module, config, views, material.known[split], seed, report, name)
             made = caching.arrays(cache, "runs", key, make)
         except Exception as error:
@@ -70,6 +86,11 @@ def run(
         progress.step(name)
     write_json(output / "failed.json", failed)
     np.savez(output / "predictions.npz", **predictions)  # type: ignore[arg-type]
+
+
+def _views(material: Material, split: str, seed: int, change: Changes) -> Views:
+    edit = getattr(edits, change.graph) if change.graph else lambda graph: graph
+    return material.views(split, seed, edit, permuted=change.labels == "permuted")
 
 
 def _fit_and_predict(

@@ -7,12 +7,11 @@ from typing import Any
 from benchmarks.cache import fingerprint
 from benchmarks.modules import load
 from benchmarks.progress import Progress
-from benchmarks.runs import fit_of
+from benchmarks.runs import fit_of, stopping
 from benchmarks.source import code_hash
 from benchmarks.storage import write_json
 from benchmarks.study import search
 from benchmarks.views import Material, arithmetic, torch_device
-from sgn.fit import EarlyStopping
 
 
 def run(
@@ -27,8 +26,12 @@ def run(
     device: str,
     output: Path,
     states: list[Path] = [],  # noqa: B006  read only
+    settings: dict[str, Any] = {},  # noqa: B006
 ) -> None:
-    """Search on the selection `seeds` and write, for each split, the best hyper-parameters and all trials."""
+    """Search on the selection `seeds` and write, for each split, the best hyper-parameters and all trials.
+
+    `settings` are knobs that the config sets: they are not searched.
+    """
     where = torch_device(device)
     module, material = load(model), Material(data, states, splits)
     progress = Progress(len(splits) * trials, "trial")
@@ -40,16 +43,18 @@ def run(
         def objective(params: dict[str, Any], views: dict = views) -> float:
             scores = []
             for seed in seeds:
-                report = EarlyStopping(epochs, patience, progress.tell)
-                fit_of(module)(module.Config(**params), views[seed].training, seed, report)
+                config = module.Config(**settings | params)
+                report = stopping(config, epochs, patience, progress.tell)
+                fit_of(module)(config, views[seed].training, seed, report)
                 scores.append(report.best_score)
             return sum(scores) / len(scores)
 
-        key = fingerprint(code, [v.fingerprint for v in views.values()], seeds, epochs, patience, arithmetic(where))
+        seen = [v.fingerprint for v in views.values()]
+        key = fingerprint(code, settings, seen, seeds, epochs, patience, arithmetic(where))
         found = search(
             cache / "studies" / f"{key[:32]}.log",
-            module.SPACE,
-            asdict(module.Config()),
+            {knob: values for knob, values in module.SPACE.items() if knob not in settings},
+            asdict(module.Config(**settings)),
             trials,
             seed=seeds[0],
             objective=objective,

@@ -1,11 +1,29 @@
-"""Variants of a model: what an ablation's cell changes."""
+"""Variants of a model: what an ablation's or a control's cell changes."""
 
+from dataclasses import dataclass
 from typing import Any
 
 BASE = "base"
 """The variant without a change."""
 
+CONTROLS = ("permuted labels", "shuffled text", "rewired edges")
+"""Variants that stand in the main table, because they must do worse: names in the ablation `controls`."""
 
-def overrides(changes: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """A variant's changes, apart: the name of the change to the graph, and those to the model's config."""
-    return changes.get("graph"), {key: value for key, value in changes.items() if key != "graph"}
+KEYS = ("graph", "labels", "recipe")
+"""Keys of a variant that are no knobs of its model."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What a variant changes: the graph (a function of `benchmarks.edits`), labels ("permuted"), recipe, and knobs."""
+
+    graph: str | None
+    labels: str | None
+    recipe: str | None
+    knobs: dict[str, Any]
+
+
+def changes(variant: dict[str, Any]) -> Changes:
+    """A variant's entry in the config, sorted."""
+    knobs = {key: value for key, value in variant.items() if key not in KEYS}
+    return Changes(variant.get("graph"), variant.get("labels"), variant.get("recipe"), knobs)

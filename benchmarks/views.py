@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,20 +33,42 @@ class Views:
 class Material:
     """A dataset with the states of a recipe (or none), from which views are made: one a split and seed."""
 
-    def __init__(self, data: Path, states: list[Path], splits: list[str]) -> None:
+    def __init__(
+        self,
+        data: Path,
+        states: list[Path],
+        splits: list[str],
+        encoder: tuple[Tensor, Callable[[], Any]] | None = None,
+    ) -> None:
+        """`encoder`: the place [N] of each student's text among those of a Reading, and what gives it with a Reader."""
         self.graph, self.task = load_graph(data), load_task(data)
         self.known = {name: load_split(data, name, len(self.graph)) for name in splits}
-        self._states = states
+        self._states, self._encoder = states, encoder
         self._base = fingerprint(
             self.graph.x.numpy(), self.graph.features, self.graph.directed, self.graph.texts, vars(self.task)
         )
 
-    def views(self, split: str, seed: int, edit: Callable[[StudentGraph], StudentGraph] = lambda g: g) -> Views:
-        """Views of a split, with the states that `seed` gave; `edit` changes the graph first (an ablation)."""
+    def views(
+        self,
+        split: str,
+        seed: int,
+        edit: Callable[[StudentGraph], StudentGraph] = lambda g: g,
+        permuted: bool = False,
+    ) -> Views:
+        """Views of a split, with the states that `seed` gave.
+
+        `edit` changes the graph first (an ablation). `permuted` deals the labels of training students, and those of
+        validation students, out among them (a control): from them nothing can be learned.
+        """
         known, graph = self.known[split], self.graph
         states, logits = self._read_states(known, seed)
-        graph = edit(replace(graph, states=states, logits=logits))
+        index = self._encoder[0] if self._encoder else None
+        graph = edit(replace(graph, states=states, logits=logits, text_index=index))
+        if permuted:
+            known = known.permuted(seed)
         view = known.view(graph, self.task)
+        if self._encoder:
+            view = replace(view, encoder=self._encoder[1])
         if not len(known.hidden):  # a hidden student's neighbors have no label that may be known
             own = torch.full_like(view.labels, -1)
             own[view.train] = view.labels[view.train]
@@ -56,7 +79,7 @@ class Material:
         whole = len(view.graph) == len(graph)
         prediction = training.graph if whole else scaler(with_degrees(graph))
         parts = [known.fingerprint, self._base, *(t.numpy() for t in (states, logits) if t is not None)]
-        parts += [graph.edges.numpy(), graph.weights.numpy()]
+        parts += [graph.edges.numpy(), graph.weights.numpy(), graph.x.numpy()]
         return Views(training, prediction, fingerprint(*parts))
 
     def _read_states(self, known: Known, seed: int) -> tuple[Tensor | None, Tensor | None]:
@@ -72,8 +95,9 @@ class Material:
                     continue
                 if str(file["fingerprint"]) != known.fingerprint:
                     raise ValueError(f"{folder}: these states were fine-tuned on another split than {known.name!r}")
-                states, logits = (file[f"seed={seed}/{name}"][file["index"]] for name in ("states", "logits"))
-                return torch.from_numpy(states), torch.from_numpy(logits)
+                keys = [f"seed={seed}/{name}" for name in ("states", "logits")]  # pretrained only: no logits
+                found = [torch.from_numpy(file[key][file["index"]]) if key in file.files else None for key in keys]
+                return found[0], found[1]
         if self._states:
             raise ValueError(
                 f"no states of split {known.name!r} and seed {seed} in {', '.join(map(str, self._states))}"

@@ -1,6 +1,7 @@
 # Helpers: from a rule's wildcards to its inputs and params. No rule stands here.
 
 import json
+import shlex
 
 from benchmarks import raw
 from benchmarks.config import (
@@ -9,7 +10,9 @@ from benchmarks.config import (
     module_of,
     options_of,
     recipe_of,
+    settings_of,
     trials_of,
+    variant_recipes,
     variants_of,
 )
 from benchmarks.recipes import finetuned, per_split
@@ -80,14 +83,37 @@ def states_of(purpose):
 
     def folders(wildcards):
         recipe = recipe_of(config, wildcards.model)
-        if recipe is None:
-            return []
-        base = f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}"
-        if per_split(config["recipes"][recipe]):
-            return [f"{base}/{split}/{purpose}" for split in splits_of(wildcards)]
-        return [f"{base}/frozen"]
+        return recipe_states(wildcards, recipe, purpose) if recipe else []
 
     return folders
+
+
+def recipe_states(wildcards, recipe, purpose):
+    """Folders with a recipe's states of a dataset: one, or one a split."""
+    base = f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}"
+    if per_split(config["recipes"][recipe]):
+        return [f"{base}/{split}/{purpose}" for split in splits_of(wildcards)]
+    return [f"{base}/frozen"]
+
+
+def encoded_of(wildcards):
+    """Tokens of a model's recipe, for a model that trains through the encoder; none for a model without text."""
+    recipe = recipe_of(config, wildcards.model)
+    return [f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/frozen"] if recipe else []
+
+
+def other_states(wildcards):
+    """States of the recipes that a model's variants name, by recipe."""
+    asked = variant_recipes(config, wildcards.dataset, wildcards.model)
+    return {recipe: recipe_states(wildcards, recipe, "reporting") for recipe in asked}
+
+
+def search_of_recipe(wildcards):
+    """The folder with a recipe's hyper-parameters: its own search or another recipe's; none where labels change nothing."""
+    entry = config["recipes"][wildcards.recipe]
+    name = entry.get("tuned_as", wildcards.recipe)
+    base = f"results/{wildcards.tier}/states/{wildcards.dataset}/{name}"
+    return [f"{base}/{wildcards.split}/selection"] if finetuned(entry) else []
 
 
 def searches_of(wildcards):
@@ -131,3 +157,11 @@ def family_predictions(wildcards):
 def as_json(value):
     """A param for a flag that takes JSON; `value` maps wildcards to it."""
     return lambda wildcards: json.dumps(value(wildcards), sort_keys=True)
+
+
+def encoder_flags(wildcards, input):
+    """Flags that let a model train through the encoder itself; none for a model without text."""
+    if not input.encoded:
+        return ""
+    recipe = config["recipes"][recipe_of(config, wildcards.model)]
+    return shlex.join(["--encoded", str(input.encoded), "--recipe", json.dumps(recipe, sort_keys=True)])

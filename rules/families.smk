@@ -122,6 +122,7 @@ rule train_family:
         code=code_of("benchmarks.each", "benchmarks.train", "{model}"),
         grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
         module=lambda wildcards: module_of(config, wildcards.model),
+        settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
         states=lambda wildcards, input: " ".join(f"{folder}/{{cell}}" for folder in input.states),
         split=lambda wildcards: config["families"][wildcards.family]["split"],
         seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
@@ -140,6 +141,7 @@ rule train_family:
         " --data {input.data:q}/{{cell}}"
         " --states {params.states}"
         " --model {params.module:q}"
+        " --settings {params.settings:q}"
         " --splits {params.split:q}"
         " --seeds {params.seeds}"
         " --epochs {params.epochs}"

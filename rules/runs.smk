@@ -20,6 +20,7 @@ rule tune:
         splits=splits_of,
         seeds=config["selection_seeds"],
         trials=lambda wildcards: trials_of(config, wildcards.model),
+        settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
         epochs=config["epochs"],
         patience=config["patience"],
         threads=config["threads"],
@@ -34,6 +35,7 @@ rule tune:
         " --splits {params.splits:q}"
         " --seeds {params.seeds}"
         " --trials {params.trials}"
+        " --settings {params.settings:q}"
         " --epochs {params.epochs}"
         " --patience {params.patience}"
         " --cache cache"
@@ -46,6 +48,8 @@ rule train:
     input:
         data="results/{tier}/data/{dataset}",
         states=states_of("reporting"),
+        others=lambda wildcards: [f for folders in other_states(wildcards).values() for f in folders],
+        encoded=encoded_of,
         tuning="results/{tier}/tuning/{dataset}/{model}",
     output:
         directory("results/{tier}/predictions/{dataset}/{model}"),
@@ -61,7 +65,10 @@ rule train:
         module=lambda wildcards: module_of(config, wildcards.model),
         splits=splits_of,
         seeds=config["seeds"],
-        variants=as_json(lambda wildcards: variants_of(config, wildcards.model)),
+        settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
+        variants=as_json(lambda wildcards: variants_of(config, wildcards.dataset, wildcards.model)),
+        others=as_json(other_states),
+        encoder=encoder_flags,
         epochs=config["epochs"],
         patience=config["patience"],
         threads=config["threads"],
@@ -76,7 +83,10 @@ rule train:
         " --model {params.module:q}"
         " --splits {params.splits:q}"
         " --seeds {params.seeds}"
+        " --settings {params.settings:q}"
         " --variants {params.variants:q}"
+        " --other-states {params.others:q}"
+        " {params.encoder}"
         " --epochs {params.epochs}"
         " --patience {params.patience}"
         " --cache cache"

@@ -68,7 +68,7 @@ rule finetune:
     input:
         data="results/{tier}/data/{dataset}",
         encoded="results/{tier}/states/{dataset}/{recipe}/frozen",
-        search="results/{tier}/states/{dataset}/{recipe}/{split}/selection",
+        search=search_of_recipe,
     output:
         directory("results/{tier}/states/{dataset}/{recipe}/{split}/reporting"),
     log:
@@ -79,6 +79,7 @@ rule finetune:
         **RESOURCES,
     params:
         code=code_of("benchmarks.finetune"),
+        search=lambda wildcards, input: f"--search {input.search}" if input.search else "",
         recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
         seeds=config["seeds"],
         threads=config["threads"],
@@ -89,7 +90,7 @@ rule finetune:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} finetune"
         " --data {input.data:q}"
         " --encoded {input.encoded:q}"
-        " --search {input.search:q}"
+        " {params.search}"
         " --recipe {params.recipe:q}"
         " --split {wildcards.split:q}"
         " --seeds {params.seeds}"

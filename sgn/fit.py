@@ -117,6 +117,21 @@ def run_epochs(
         module.load_state_dict(best)
 
 
+def training_loss(config: Training, view: TrainingView) -> Callable[[Callable[[StudentGraph], Tensor]], Tensor]:
+    """The loss over training students of a map from graphs to logits [N, K], as `config` has it."""
+    task, graph = view.task, view.graph
+    weights = task.balance(view.labels[view.train]) if config.class_weights else None
+
+    def loss(logits_of: Callable[[StudentGraph], Tensor]) -> Tensor:
+        asked, shown = view.train, graph
+        if config.known_labels and graph.num_known:
+            half = torch.rand(len(view.train), device=asked.device) < 0.5
+            asked, shown = view.train[half], graph.without_labels(view.train[half])
+        return task.loss(logits_of(shown)[asked], view.labels[asked], config.label_smoothing, weights)
+
+    return loss
+
+
 def fit(
     build: Callable[[Any, TrainingView], nn.Module], config: Training, view: TrainingView, seed: int, report: Report
 ) -> Predictor:
@@ -125,20 +140,13 @@ def fit(
     task, graph = view.task, view.graph
     module = build(config, view).to(graph.x.device)
     optimizer = torch.optim.AdamW(module.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-    weights = task.balance(view.labels[view.train]) if config.class_weights else None
-
-    def loss(_: None) -> Tensor:
-        asked, shown = view.train, graph
-        if config.known_labels:
-            half = torch.rand(len(view.train), device=asked.device) < 0.5
-            asked, shown = view.train[half], graph.without_labels(view.train[half])
-        return task.loss(module(shown)[asked], view.labels[asked], config.label_smoothing, weights)
+    loss = training_loss(config, view)
 
     def validate() -> tuple[float, float]:
         logits, labels = module(graph)[view.validation], view.labels[view.validation]
         return task.score(task.link(logits), labels), task.loss(logits, labels).item()
 
-    run_epochs(module, optimizer, lambda: [None], loss, validate, report, config.clip, config.early_stopping)
+    run_epochs(module, optimizer, lambda: [module], loss, validate, report, config.clip, config.early_stopping)
 
     @torch.no_grad()
     def predict(graph: StudentGraph) -> Tensor:

@@ -5,7 +5,7 @@ Floor 0: imports torch only, and touches no file.
 
 import copy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -151,15 +151,20 @@ class StudentGraph:
             **{name: rows.to(device) for name, rows in self._per_student().items()},
         )
 
+    def with_rows(self, **rows: Tensor) -> "StudentGraph":
+        """The graph with other `states`, `logits`, `text_index` or `known`; adjacencies that were computed are kept."""
+        changed = copy.copy(self)
+        for name, tensor in rows.items():
+            if name not in PER_STUDENT or len(tensor) != len(self):
+                raise ValueError(f"{name}: {len(tensor)} rows for {len(self)} students; rows of {PER_STUDENT} change")
+            object.__setattr__(changed, name, tensor)
+        return changed
+
     def without_labels(self, students: Tensor) -> "StudentGraph":
-        """The graph with the labels of `students` unknown; adjacencies that were computed are kept."""
+        """The graph with the labels of `students` unknown."""
         if self.known is None:
             raise ValueError("this graph carries no known labels: views are made with those of training students")
-        shown = copy.copy(self)
-        known = self.known.clone()
-        known[students] = 0.0
-        object.__setattr__(shown, "known", known)
-        return shown
+        return self.with_rows(known=self.known.index_fill(0, students, 0.0))
 
     def _per_student(self) -> dict[str, Any]:
         return {name: rows for name in PER_STUDENT if (rows := getattr(self, name)) is not None}
@@ -178,6 +183,7 @@ class TrainingView:
     train: Tensor  # [n] ids
     validation: Tensor  # [m] ids
     task: Task
+    encoder: Callable[[], Any] | None = None  # gives a Reader and a Reading (sgn.encoder), to train through
 
     def __post_init__(self) -> None:
         known = torch.zeros(len(self.graph), dtype=torch.bool)
@@ -194,6 +200,10 @@ class TrainingView:
     def num_outputs(self) -> int:
         """K, the logits a student."""
         return self.task.num_outputs
+
+    def with_graph(self, graph: StudentGraph) -> "TrainingView":
+        """The same view of another graph of the same students."""
+        return replace(self, graph=graph)
 
     def to(self, device: str | torch.device) -> "TrainingView":
         """The same view with its graph and labels on a device."""

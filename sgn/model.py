@@ -3,6 +3,7 @@
 Cascade: a recipe fine-tunes the Transformer on the task; its state of each student's text stands beside her tabular
 features, and graph convolutions carry both along the weighted interactions. `interpolation` mixes what they predict
 with what the Transformer's own head predicts (Lin et al., 2021, BertGCN, https://arxiv.org/abs/2105.05727).
+Joint: one loss through convolutions and Transformer (`sgn.joint`), which begins at the pretrained weights.
 Blocks and ranges are the baselines' own, so that the text is the only difference from GCN. From Transformer it
 differs by the graph and by the tabular features; without edges (an ablation), by the features alone.
 Floor 0: imports sgn only.
@@ -10,11 +11,15 @@ Floor 0: imports sgn only.
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from sgn import joint
 from sgn.blocks import GRAPH_SPACE, Attention, GraphKnobs, Stack, States, convolutions, tabular, tabular_size
+from sgn.fit import Predictor, Report
+from sgn.fit import fit as fit_module
 from sgn.graph import StudentGraph, TrainingView
 
 
@@ -22,8 +27,13 @@ from sgn.graph import StudentGraph, TrainingView
 class Config(GraphKnobs):
     """Knobs of BERT+GCN."""
 
+    fusion: Literal["cascade", "joint"] = "cascade"
     attention: int = 0  # heads of self-attention over the students before they are convolved; 0: none
     interpolation: float = 1.0  # share of the convolutions in the prediction; the rest is the Transformer's head
+    encoder_lr: float = 1e-4  # this one and what follows: of joint training
+    encoder_weight_decay: float = 1e-2
+    texts: int = 1000  # training texts at most
+    batch: int = 16  # texts
 
 
 SPACE = GRAPH_SPACE
@@ -53,4 +63,6 @@ class BertGCN(nn.Module):
         return self.task.mixture(logits, graph.logits, self.config.interpolation)
 
 
-build = BertGCN
+def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predictor:
+    """Train on the states that the view carries, or through the encoder itself."""
+    return (joint.fit if config.fusion == "joint" else fit_module)(BertGCN, config, view, seed, report)

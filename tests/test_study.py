@@ -7,6 +7,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from benchmarks.study import Best, search
+from sgn.errors import NotApplicableError
 
 SPACE = {"lr": FloatDistribution(1e-4, 1e-1, log=True), "width": CategoricalDistribution([32, 64])}
 DEFAULTS = {"lr": 1e-2, "width": 32, "unused": 1}
@@ -79,6 +80,14 @@ def test_no_successful_trial_is_an_error(tmp_path: Path) -> None:
         raise RuntimeError("no such thing")
 
     with pytest.raises(RuntimeError, match=r"all 3 trials failed; the first: RuntimeError: no such thing"):
+        search(tmp_path / "a", SPACE, DEFAULTS, 3, 0, never, lambda line: None)
+
+
+def test_what_does_not_apply_is_no_failed_trial(tmp_path: Path) -> None:
+    def never(params: dict[str, Any]) -> float:
+        raise NotApplicableError("no such thing here")
+
+    with pytest.raises(NotApplicableError):
         search(tmp_path / "a", SPACE, DEFAULTS, 3, 0, never, lambda line: None)
 
 

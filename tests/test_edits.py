@@ -1,0 +1,72 @@
+"""What controls and ablations change of a graph, and what they leave."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import learnable, random_graph
+
+from benchmarks import edits
+from benchmarks.storage import Known
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_rewiring_keeps_degrees_and_weights(directed: bool) -> None:
+    graph = random_graph(students=60, edges=300, directed=directed)
+    null = edits.rewired(graph)
+    for end in (0, 1):
+        assert torch.equal(null.edges[end].bincount(minlength=60), graph.edges[end].bincount(minlength=60))
+    assert torch.equal(null.weights.sort().values, graph.weights.sort().values)
+    assert (null.edges[0] != null.edges[1]).all()
+    before, after = ({tuple(e) for e in g.edges.T.tolist()} for g in (graph, null))
+    assert len(before & after) < 0.3 * len(before)
+    if not directed:
+        assert after == {(b, a) for a, b in after}
+    assert torch.equal(null.edges, edits.rewired(graph).edges), "the same for each run"
+
+
+def test_undirected_adds_up_what_went_either_way() -> None:
+    graph = replace(
+        random_graph(students=3), edges=torch.tensor([[0, 1, 1], [1, 0, 2]]), weights=torch.tensor([1.0, 2.0, 4.0])
+    )
+    both = edits.undirected(graph)
+    found = {tuple(e): w for e, w in zip(both.edges.T.tolist(), both.weights.tolist(), strict=True)}
+    assert found == {(0, 1): 3.0, (1, 0): 3.0, (1, 2): 4.0, (2, 1): 4.0}
+    assert not both.directed
+
+
+def test_shuffled_text_moves_states_with_it() -> None:
+    states = torch.arange(40.0)[:, None]
+    graph = replace(random_graph(), states=states, logits=states * 2)
+    moved = edits.shuffled_text(graph)
+    assert moved.texts == tuple(f"student {int(i)} writes" for i in moved.states[:, 0])
+    assert torch.equal(moved.logits, moved.states * 2)
+    assert torch.equal(moved.states.sort(0).values, states)
+    assert (moved.states == states).float().mean() < 0.2
+    assert torch.equal(moved.x, graph.x)
+
+
+def test_what_is_removed_is_gone_and_the_rest_stays() -> None:
+    graph = replace(random_graph(), states=torch.ones(40, 3))
+    assert edits.no_edges(graph).edges.shape == (2, 0)
+    assert edits.no_text(graph).states.abs().sum() == 0
+    assert edits.no_features(graph).num_features == 0
+    assert edits.unweighted(graph).weights.unique().tolist() == [1.0]
+    assert torch.equal(edits.unweighted(graph).edges, graph.edges)
+
+
+def test_permuted_labels_stay_on_their_side() -> None:
+    dataset = learnable("multiclass")
+    sides = {s: torch.from_numpy(getattr(dataset.splits["0"], s)) for s in ("train", "validation", "test", "hidden")}
+    labels = torch.full((240,), -1)
+    for side in ("train", "validation"):
+        labels[sides[side]] = torch.from_numpy(dataset.labels)[sides[side]]
+    known = Known(name="0", labels=labels, **sides)
+    permuted = known.permuted(3)
+    for side in ("train", "validation"):
+        before, after = labels[sides[side]], permuted.labels[sides[side]]
+        assert torch.equal(before.bincount(), after.bincount())
+        assert not torch.equal(before, after)
+    assert (permuted.labels[sides["test"]] == -1).all()
+    assert permuted.fingerprint != known.fingerprint
+    assert torch.equal(permuted.labels, known.permuted(3).labels)

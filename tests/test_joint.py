@@ -1,0 +1,111 @@
+"""Joint training against the exact gradient, and interpolation against its two ends."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import learnable
+
+from benchmarks import weights
+from sgn import encoder, joint, model
+from sgn.encoder import Reader, Reading, cut, distinct, read_below, read_states
+from sgn.fit import EarlyStopping
+from sgn.graph import TrainingView
+from sgn.model import BertGCN, Config
+
+
+@pytest.fixture(scope="module")
+def material(small_bert: Path) -> tuple[TrainingView, Reader, Reading, torch.Tensor, torch.Tensor]:
+    """A view with an encoder to train through; the test ids and everybody's labels."""
+    dataset = learnable("multiclass")
+    pretrained = weights.load(str(small_bert), None)
+    texts, index = distinct(dataset.graph.texts)
+    tokens = encoder.tokenize(pretrained.tokenizer, texts, 8)
+    lower, top = cut(pretrained.model, 2)
+    flat = torch.empty(len(tokens.flat), 32)
+    read_below(lower, tokens, flat, lambda texts: None)
+    reader, below = Reader(top), Reading(flat, tokens.bounds)
+    sides = {s: torch.from_numpy(getattr(dataset.splits["0"], s)) for s in ("train", "validation", "test")}
+    everybody, labels = torch.from_numpy(dataset.labels), torch.full((240,), -1)
+    for side in ("train", "validation"):
+        labels[sides[side]] = everybody[sides[side]]
+    graph = replace(dataset.graph, text_index=index, states=read_states(reader, below)[index])
+    view = TrainingView(graph, labels, sides["train"], sides["validation"], dataset.task, lambda: (reader, below))
+    return view, reader, below, sides["test"], everybody
+
+
+def exact(view: TrainingView, reader: Reader, below: Reading, head: BertGCN) -> dict[str, torch.Tensor]:
+    """Gradient of the training loss with every text read with gradient."""
+    reader.zero_grad()
+    states = reader(*below.padded(torch.arange(len(below))))
+    logits = head(view.graph.with_rows(states=states[view.graph.text_index]))
+    view.task.loss(logits[view.train], view.labels[view.train]).backward()
+    return {name: p.grad.clone() for name, p in reader.named_parameters() if p.grad is not None}
+
+
+def test_a_batch_of_all_texts_has_the_exact_gradient(material: tuple) -> None:
+    view, reader, below, _, _ = material
+    head = BertGCN(Config(), view).eval()
+    expected = exact(view, reader, below, head)
+    reader.zero_grad()
+    both = joint.Joint(reader, head, torch.zeros(len(below), 32)).eval()  # a history that is of no use
+    logits = both.through(torch.arange(len(below)), below)(view.graph)
+    view.task.loss(logits[view.train], view.labels[view.train]).backward()
+    assert expected
+    for name, parameter in reader.named_parameters():
+        if name in expected:
+            assert torch.allclose(parameter.grad, expected[name], atol=1e-6), name
+    reader.zero_grad()
+
+
+def test_batches_with_a_fresh_history_add_up_to_the_exact_gradient(material: tuple) -> None:
+    view, reader, below, _, _ = material
+    head = BertGCN(Config(), view).eval()
+    expected = exact(view, reader, below, head)
+    reader.zero_grad()
+    both = joint.Joint(reader, head, read_states(reader, below)).eval()
+    for rows in torch.arange(len(below)).split(7):
+        logits = both.through(rows, below)(view.graph)
+        view.task.loss(logits[view.train], view.labels[view.train]).backward()
+    for name, parameter in reader.named_parameters():
+        if name in expected:
+            assert torch.allclose(parameter.grad, expected[name], atol=1e-5), name
+    reader.zero_grad()
+
+
+def test_joint_training_learns_is_deterministic_and_changes_no_encoder_of_others(material: tuple) -> None:
+    view, reader, _, test, labels = material
+    before = {name: p.clone() for name, p in reader.named_parameters()}
+    config = Config(fusion="joint", encoder_lr=1e-3, dropout=0.2)
+
+    def once(seed: int) -> torch.Tensor:
+        return model.fit(config, view, seed, EarlyStopping(12, 12))(view.graph)
+
+    scores = once(0)
+    assert view.task.score(scores[test], labels[test]) > 0.6
+    assert torch.equal(scores, once(0))
+    assert not torch.equal(scores, once(1))
+    assert all(torch.equal(p, before[name]) for name, p in reader.named_parameters())
+
+
+def test_joint_training_without_an_encoder_says_so(material: tuple) -> None:
+    view = replace(material[0], encoder=None)
+    with pytest.raises(ValueError, match="give the model a recipe"):
+        model.fit(Config(fusion="joint"), view, 0, EarlyStopping(2, 2))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_ends_of_the_interpolation_are_the_single_heads(material: tuple, share: float) -> None:
+    view = material[0]
+    graph = view.graph.with_rows(logits=torch.randn(240, 3, generator=torch.Generator().manual_seed(0)))
+    torch.manual_seed(0)
+    head = BertGCN(Config(interpolation=share), view).eval()
+    torch.manual_seed(0)
+    alone = BertGCN(Config(), view).eval()
+    assert torch.equal(head(graph), alone(graph) if share else graph.logits)
+
+
+def test_interpolation_needs_a_fine_tuned_head(material: tuple) -> None:
+    with pytest.raises(ValueError, match="fine-tuned recipe"):
+        BertGCN(Config(interpolation=0.5), material[0])(material[0].graph)
