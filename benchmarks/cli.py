@@ -1,6 +1,7 @@
 """`sgn`: one verb a module of `benchmarks/`, loaded when it is called.
 
 A verb's flags are the parameters of its `run`: a path, a number, a word, a list of these, or JSON for a mapping.
+Parameters before a `/` are given without a flag.
 """
 
 import argparse
@@ -45,6 +46,9 @@ VERBS = {
     ),
     "table": Verb("records to a table (CSV, Markdown, LaTeX)"),
     "figure": Verb("records to a figure (SVG, PDF, PNG)"),
+    "check-model": Verb(
+        "whether a model file keeps its contract, a line a check; exit status 1 if any failed", guarded=True
+    ),
     "check-published": Verb("our baselines beside published numbers, by the papers' protocols"),
     "cards": Verb("prepared datasets to the generated block of their data cards"),
     "keep": Verb("results of a tier to a reference that can be committed"),
@@ -84,7 +88,14 @@ def call(verb: str, flags: Sequence[str]) -> int | None:
     if VERBS[verb].guarded:
         _seal()
     run = importlib.import_module(f"benchmarks.{verb.replace('-', '_')}").run
-    return run(**vars(_parser(verb, run).parse_args(flags)))
+    given = vars(_parser(verb, run).parse_args(flags))
+    bare = [given.pop(name) for name, parameter in inspect.signature(run).parameters.items() if _is_bare(parameter)]
+    return run(*bare, **given)
+
+
+def _is_bare(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter is given without a flag: those before the `/` of `run`."""
+    return parameter.kind is inspect.Parameter.POSITIONAL_ONLY
 
 
 @functools.cache  # once a process: there is no way back
@@ -98,6 +109,9 @@ def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"sgn {verb}", description=inspect.getdoc(run))
     for name, parameter in inspect.signature(run, eval_str=True).parameters.items():
         kind = parameter.annotation
+        if _is_bare(parameter):
+            parser.add_argument(name, type=kind)
+            continue
         options: dict[str, Any] = {"required": parameter.default is inspect.Parameter.empty}
         if not options["required"]:
             options["default"] = parameter.default

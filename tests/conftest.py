@@ -6,13 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from benchmarks.dataset import Dataset, random_split
+from benchmarks.check_model import learnable as learnable
 from sgn.graph import StudentGraph
-from sgn.task import Task
 
 ROOT = Path(__file__).resolve().parent.parent
 MIRROR = Path(os.environ.get("SGN_MIRROR", ROOT.parent / "shared" / "data"))
@@ -38,31 +36,6 @@ def random_graph(students: int = 40, edges: int = 120, directed: bool = True, se
         weights=weights,
         directed=directed,
     )
-
-
-def learnable(kind: str = "binary", students: int = 240, seed: int = 0) -> Dataset:
-    """A dataset that every model can learn: features, states and neighbors all tell the class."""
-    rng = np.random.default_rng(seed)
-    classes = 2 if kind == "binary" else 3
-    labels = rng.integers(classes, size=students)
-    x = np.eye(classes)[labels] * 2 + rng.standard_normal((students, classes))
-    pairs = rng.integers(students, size=(2, 8 * students))
-    same = labels[pairs[0]] == labels[pairs[1]]
-    pairs = pairs[:, (pairs[0] != pairs[1]) & (same | (rng.random(same.size) < 0.1))]
-    pairs = np.unique(pairs, axis=1)
-    words = ["calm", "late", "lost"]
-    graph = StudentGraph(
-        x=torch.from_numpy(x).float(),
-        features=tuple(f"f{i}" for i in range(classes)),
-        texts=tuple(f"{words[c]} {words[c]} {words[rng.integers(3)]}" for c in labels),
-        edges=torch.from_numpy(pairs),
-        weights=torch.ones(pairs.shape[1]),
-        directed=True,
-    )
-    names = ("no", "yes") if kind == "binary" else ("a", "b", "c")
-    everybody = np.arange(students)
-    splits = {str(s): random_split(everybody, s, 0.5, 0.25) for s in (0, 1)}
-    return Dataset(graph, labels, Task(kind, names), "something", "genuine", "folds", splits)
 
 
 @pytest.fixture(scope="session")

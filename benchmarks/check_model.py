@@ -1,0 +1,522 @@
+"""Verb `check-model`: whether a model file keeps the contract of docs/adding-a-model.md.
+
+All checks are made on small made-up student graphs, where the truth is known and a fit takes moments. Our own models
+are held to the same ones by the tests.
+"""
+
+import dataclasses
+import functools
+import importlib.util
+import inspect
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from optuna.distributions import BaseDistribution
+from torch import Tensor, nn
+
+from benchmarks.dataset import Dataset, random_split
+from benchmarks.modules import load
+from benchmarks.runs import fit_of
+from benchmarks.seal import SealedError
+from benchmarks.storage import load_split, save_dataset
+from benchmarks.views import Material
+from sgn.errors import NotApplicableError
+from sgn.fit import EarlyStopping, Predictor, Training
+from sgn.graph import StudentGraph, TrainingView
+from sgn.task import Task
+
+OK, FAILED, NOT_APPLICABLE, NOT_CHECKED = "ok", "FAILED", "not applicable", "not checked"
+
+LEARNED = {"roc_auc": 0.8, "accuracy": 0.6}
+"""What a model must pass where features, texts and neighbors all tell the class; chance is 1/2 and 1/3."""
+
+CHANCE = (0.35, 0.65)
+"""ROC-AUC, the mean over three permutations of the labels: 3.5 standard deviations around 1/2 for 60 test students."""
+
+WORDS = ("calm", "late", "lost")
+
+
+class ContractError(Exception):
+    """What a model file does wrong, and what to do about it."""
+
+
+def run(model: str, /, role: str = "model") -> int:
+    """Check a model file (a path or an import path) and print a line a check; exit status 1 if any failed.
+
+    `role` "control" asks less: a control has no SPACE, need not report and need not learn.
+    """
+    if role not in ("model", "control"):
+        raise SystemExit(f"role = {role!r}; expected model or control")
+    sys.path.insert(0, str(Path.cwd()))  # as in a job: what stands beside the Snakefile can be imported
+    here = Path(model)
+    try:
+        module = load(str(here.resolve()) if here.is_file() else model)
+    except Exception as error:
+        print(f"{FAILED:<14} the file can be imported: {type(error).__name__}: {error}")
+        return 1
+    checks = [check for check in CHECKS if check.of_controls or role == "model"]
+    failed, unsound = 0, False
+    for check in checks:
+        status, reason = (NOT_CHECKED, "mend what failed above first") if unsound else check.verdict(module)
+        print(f"{status:<14} {check.name}" + (f": {reason}" if reason else ""), flush=True)
+        failed += status == FAILED
+        unsound = unsound or (check.first and status == FAILED)
+    print(f"{model}: " + (f"{failed} of {len(checks)} checks failed" if failed else "all checks passed"))
+    return int(failed > 0)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A sentence that is true of a good model file, and what raises where it is not.
+
+    `of_controls`: controls are held to it as well. `first`: where it fails, those that follow say nothing.
+    """
+
+    name: str
+    function: Callable[[ModuleType], None]
+    of_controls: bool = True
+    first: bool = False
+
+    def verdict(self, module: ModuleType) -> tuple[str, str]:
+        """How a model file does, and the reason where it is not well."""
+        try:
+            self.function(module)
+        except NotApplicableError as error:
+            return NOT_APPLICABLE, str(error)
+        except ContractError as error:
+            return FAILED, str(error)
+        except SealedError as error:
+            return FAILED, f"{error}; a model learns from its view alone ({_place(module, error)})"
+        except Exception as error:
+            return FAILED, f"{type(error).__name__}: {error} ({_place(module, error)})"
+        return OK, ""
+
+
+def _place(module: ModuleType, error: Exception) -> str:
+    """The line that raised: the last one in the model's file, if any is."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if f.filename == module.__file__]
+    frame = own[-1] if own else frames[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}"
+
+
+def learnable(
+    kind: str = "binary", students: int = 240, seed: int = 0, directed: bool = True, inductive: bool = False
+) -> Dataset:
+    """A dataset of two splits that every model can learn: features, texts and neighbors all tell the class.
+
+    `inductive` hides test students from training. A multilabel task lacks some answers.
+    """
+    rng = np.random.default_rng(seed)
+    classes = 2 if kind == "binary" else 3
+    labels = rng.integers(classes, size=students)
+    x = np.eye(classes)[labels] * 2 + rng.standard_normal((students, classes))
+    pairs = rng.integers(students, size=(2, 8 * students))
+    same = labels[pairs[0]] == labels[pairs[1]]
+    pairs = pairs[:, (pairs[0] != pairs[1]) & (same | (rng.random(same.size) < 0.1))]
+    if not directed:
+        pairs = np.concatenate([pairs, pairs[::-1]], axis=1)
+    pairs = np.unique(pairs, axis=1)
+    graph = StudentGraph(
+        x=torch.from_numpy(x).float(),
+        features=tuple(f"f{i}" for i in range(classes)),
+        texts=tuple(f"{WORDS[c]} {WORDS[c]} {WORDS[rng.integers(3)]}" for c in labels),
+        edges=torch.from_numpy(pairs),
+        weights=torch.ones(pairs.shape[1]),
+        directed=directed,
+    )
+    splits = {str(s): random_split(np.arange(students), s, 0.5, 0.25) for s in (0, 1)}
+    if inductive:
+        splits = {name: replace(split, hidden=split.test) for name, split in splits.items()}
+    if kind == "multilabel":
+        labels = np.eye(classes, dtype=np.int64)[labels]
+        labels[::5, 0] = -1
+    names = ("no", "yes") if kind == "binary" else ("a", "b", "c")
+    return Dataset(graph, labels, Task(kind, names), "something", "genuine", "folds", splits)
+
+
+def permuted(dataset: Dataset, seed: int) -> Dataset:
+    """The dataset with everybody's labels dealt out anew: nothing tells them."""
+    return replace(dataset, labels=np.random.default_rng(seed).permutation(dataset.labels))
+
+
+def scrambled(dataset: Dataset) -> Dataset:
+    """The dataset with another label for each test student of split 0, all else equal."""
+    labels = dataset.labels.copy()
+    test = dataset.splits["0"].test
+    labels[test] = (labels[test] + 1) % len(dataset.task.classes)
+    return replace(dataset, labels=labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A dataset as a model meets it: what it trains on, what it predicts, and the labels that it may not know."""
+
+    view: TrainingView
+    graph: StudentGraph  # [N] to predict; in the inductive regime with students that the view lacks
+    test: Tensor  # [n] ids in `graph`
+    labels: Tensor  # [N] or [N, K]: everybody's
+
+
+def case(dataset: Dataset, split: str = "0") -> Case:
+    """What the verbs make of a dataset, with the states and logits of a recipe that is fine-tuned on the split."""
+    with tempfile.TemporaryDirectory() as folder:
+        data, answers, recipe = (Path(folder) / name for name in ("data", "answers", "recipe"))
+        for part in (data, answers, recipe):
+            part.mkdir()
+        save_dataset(dataset, data, answers)
+        known = load_split(data, split, len(dataset.graph))
+        states, logits = _read(dataset.graph.texts, dataset.task)
+        np.savez(
+            recipe / "states.npz",
+            **{"seed=0/states": states.numpy(), "seed=0/logits": logits.numpy()},  # type: ignore[arg-type]
+            index=np.arange(len(dataset.graph)),
+            split=split,
+            fingerprint=known.fingerprint,
+        )
+        views = Material(data, [recipe], [split]).views(split, 0)
+    return Case(views.training, views.prediction, known.test, torch.from_numpy(dataset.labels))
+
+
+def _read(texts: tuple[str, ...], task: Task) -> tuple[Tensor, Tensor]:
+    """States [N, 4 C] that tell a text's first word with noise, and logits [N, K] made of them."""
+    classes = len(task.classes)
+    words = torch.tensor([WORDS.index(text.split()[0]) for text in texts])
+    told = nn.functional.one_hot(words, classes).float().repeat(1, 4)
+    states = told + torch.randn(told.shape, generator=torch.Generator().manual_seed(1))
+    logits = states.reshape(-1, 4, classes).sum(1)
+    return states, logits[:, 1:] - logits[:, :1] if task.kind == "binary" else logits
+
+
+CASES = {
+    "binary, directed": functools.partial(learnable, "binary"),
+    "multiclass, undirected": functools.partial(learnable, "multiclass", directed=False),
+    "multilabel, directed": functools.partial(learnable, "multilabel"),
+    "multiclass, directed, test students hidden": functools.partial(learnable, "multiclass", inductive=True),
+}
+*TRANSDUCTIVE, INDUCTIVE = CASES
+
+
+class Watched(EarlyStopping):
+    """Early stopping that takes no call after it said stop, and no epoch out of turn."""
+
+    def __init__(self, epochs: int, patience: int) -> None:
+        super().__init__(epochs, patience)
+        self.calls, self.stopped = 0, False
+
+    def __call__(self, epoch: int, score: float, loss: float = 0.0) -> bool:
+        """See `EarlyStopping`; raises ContractError."""
+        self.calls += 1
+        if self.stopped:
+            raise ContractError(
+                f"report returned True in epoch {self.calls - 1}, and training went on: end it there, "
+                "since who stops is the same rule for every model"
+            )
+        if epoch != self.calls:
+            raise ContractError(
+                f"call {self.calls} of report was with epoch {epoch}: count epochs from 1 and report each once"
+            )
+        self.stopped = super().__call__(epoch, score, loss)
+        return self.stopped
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A model fitted to a case with its default config: predictor, scores [N, K], and tensors that were changed."""
+
+    case: Case
+    predict: Predictor
+    scores: Tensor
+    changed: tuple[str, ...]
+
+
+def fitted(module: ModuleType, on: Case, seed: int = 0, epochs: int = 60, patience: int = 20) -> Fitted:
+    """Fit and predict; raises ContractError where what is predicted are no probabilities of the right shape."""
+    before = {name: tensor.clone() for name, tensor in _tensors(on).items()}
+    predict = fit_of(module)(module.Config(), on.view, seed, Watched(epochs, patience))
+    scores = _probabilities(predict, on.graph, on.view.task)
+    changed = tuple(name for name, tensor in _tensors(on).items() if not torch.equal(tensor, before[name]))
+    return Fitted(on, predict, scores, changed)
+
+
+@functools.cache
+def _fitted(module: ModuleType, name: str) -> Fitted:
+    """The fit on a named case, which several checks look at."""
+    return fitted(module, case(CASES[name]()))
+
+
+def _tensors(on: Case) -> dict[str, Tensor]:
+    """All that a model is given, by name."""
+    view = on.view
+    graphs = {"view.graph": view.graph} | ({"graph": on.graph} if on.graph is not view.graph else {})
+    found = {"view.labels": view.labels, "view.train": view.train, "view.validation": view.validation}
+    for name, graph in graphs.items():
+        values = {field.name: getattr(graph, field.name) for field in dataclasses.fields(graph)}
+        found |= {f"{name}.{key}": value for key, value in values.items() if isinstance(value, Tensor)}
+    return found
+
+
+def _probabilities(predict: Predictor, graph: StudentGraph, task: Task) -> Tensor:
+    scores = predict(graph)
+    if not isinstance(scores, Tensor):
+        raise ContractError(f"the predictor gave a {type(scores).__name__}; expected a torch.Tensor [N, K]")
+    scores = scores.detach().float()
+    _check_shape("the predictor", scores, len(graph), task)
+    link = "return `view.task.link(logits)`"
+    if not torch.isfinite(scores).all():
+        row, column = (~torch.isfinite(scores)).nonzero()[0].tolist()
+        raise ContractError(
+            f"scores[{row}, {column}] is {scores[row, column]:g}, on a {task.kind} task: look for a division by zero "
+            "(students without neighbors, without text), or lower the learning rate"
+        )
+    if scores.min() < 0 or scores.max() > 1:
+        row, column = ((scores < 0) | (scores > 1)).nonzero()[0].tolist()
+        raise ContractError(
+            f"scores[{row}, {column}] is {scores[row, column]:.3f} on a {task.kind} task, and no probability: {link}"
+        )
+    off = (scores.sum(1) - 1).abs()
+    if task.kind == "multiclass" and off.max() > 1e-3:
+        row = int(off.argmax())
+        raise ContractError(
+            f"scores[{row}] sums to {scores[row].sum():.3f}, on a multiclass task, and not to 1: {link}"
+        )
+    return scores
+
+
+def _check_shape(who: str, found: Tensor, students: int, task: Task) -> None:
+    meaning = {
+        "binary": f"one column, for {task.classes[1]!r}",
+        "multiclass": "a column a class",
+        "multilabel": "a column a question",
+    }[task.kind]
+    if found.shape != (students, task.num_outputs):
+        raise ContractError(
+            f"{who} gave shape {list(found.shape)} for {students} students of a {task.kind} task; expected "
+            f"[{students}, {task.num_outputs}], {meaning}: make the last layer view.num_outputs wide, squeeze nothing"
+        )
+
+
+def has_config(module: ModuleType) -> None:
+    """`Config` and its defaults."""
+    config = getattr(module, "Config", None)
+    if config is None:
+        raise ContractError("there is no Config: add a frozen dataclass with a default for each knob")
+    made = vars(config).get("__dataclass_params__")  # its own: a base's would leave out the fields that it adds
+    if made is None or not made.frozen:
+        raise ContractError("Config is no frozen dataclass: write @dataclass(frozen=True) above it")
+    required = [
+        f.name
+        for f in dataclasses.fields(config)
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if required:
+        raise ContractError(f"Config has no default for {', '.join(required)}: trial 0 of every study is the defaults")
+
+
+def has_build_or_fit(module: ModuleType) -> None:
+    """What trains it, and the knobs that this asks for."""
+    if hasattr(module, "fit"):
+        taken = list(inspect.signature(module.fit).parameters)
+        if len(taken) != 4:
+            hidden = module.fit.__module__ == "sgn.fit"
+            raise ContractError(
+                f"fit takes ({', '.join(taken)}); expected (config, view, seed, report)"
+                + (": it is the shared loop, so import that under another name" if hidden else "")
+            )
+    elif hasattr(module, "build"):
+        own = {field.name for field in dataclasses.fields(module.Config)}
+        lacking = [field.name for field in dataclasses.fields(Training) if field.name not in own]
+        if lacking:
+            raise ContractError(
+                f"Config lacks {', '.join(lacking)}, which the shared training loop reads: write "
+                "class Config(Training), with `from sgn.fit import Training`"
+            )
+    else:
+        raise ContractError(
+            "there is neither build(config, view) -> nn.Module nor fit(config, view, seed, report) -> predictor: "
+            "add one of them"
+        )
+
+
+def has_space(module: ModuleType) -> None:
+    """`SPACE` against `Config`."""
+    space = getattr(module, "SPACE", None)
+    if not isinstance(space, dict) or not space:
+        raise ContractError(
+            "there is no SPACE: add a dict from knobs of Config to Optuna distributions. A control, which has nothing "
+            "to tune, is checked with --role control"
+        )
+    defaults = dataclasses.asdict(module.Config())
+    for knob, values in space.items():
+        if knob not in defaults:
+            raise ContractError(f"SPACE tunes {knob!r}, which is no field of Config; there are {', '.join(defaults)}")
+        if not isinstance(values, BaseDistribution):
+            raise ContractError(f"SPACE[{knob!r}] is {values!r}; expected a distribution of optuna.distributions")
+        if not _holds(values, defaults[knob]):
+            raise ContractError(
+                f"SPACE[{knob!r}] = {values} does not hold Config's default {defaults[knob]!r}, which trial 0 tries: "
+                "widen the one or move the other"
+            )
+
+
+def _holds(values: BaseDistribution, value: object) -> bool:
+    try:
+        return values._contains(values.to_internal_repr(value))
+    except ValueError:  # no choice of a categorical one
+        return False
+
+
+def gives_logits(module: ModuleType) -> None:
+    """The untrained module's shapes: within the training loop another shape raises far from its cause."""
+    if hasattr(module, "fit"):
+        raise NotApplicableError("the file has a fit of its own")
+    for name in TRANSDUCTIVE:
+        made = case(CASES[name]())
+        network = module.build(module.Config(), made.view)
+        if not isinstance(network, nn.Module):
+            raise ContractError(f"build gave a {type(network).__name__}; expected a torch.nn.Module")
+        logits = network(made.graph)
+        if not isinstance(logits, Tensor):
+            raise ContractError(f"forward gave a {type(logits).__name__}; expected logits, a torch.Tensor [N, K]")
+        _check_shape("forward", logits, len(made.graph), made.view.task)
+
+
+def reports_and_stops(module: ModuleType) -> None:
+    """`report` is called, in turn, and obeyed."""
+    made, report = case(learnable()), Watched(3, 3)
+    fit_of(module)(module.Config(), made.view, 0, report)
+    if not report.calls:
+        raise ContractError(
+            "fit never called report, and a study selects by the best score reported: call "
+            "report(epoch, validation_score, loss) after each epoch, or report(1, validation_score) once"
+        )
+
+
+def gives_probabilities(module: ModuleType) -> None:
+    """Binary, multiclass and multilabel."""
+    for name in TRANSDUCTIVE:
+        _fitted(module, name)
+
+
+def predicts_new_students(module: ModuleType) -> None:
+    """A graph with more students than the training view."""
+    _fitted(module, INDUCTIVE)
+
+
+def follows_the_order(module: ModuleType) -> None:
+    """Students in another order."""
+    fit = _fitted(module, INDUCTIVE)
+    order = torch.randperm(len(fit.scores), generator=torch.Generator().manual_seed(2))
+    again = _probabilities(fit.predict, fit.case.graph.subgraph(order), fit.case.view.task)
+    apart = (again - fit.scores[order]).abs().amax(1)
+    if apart.max() > 1e-4:
+        raise ContractError(
+            f"with the same students in another order {int((apart > 1e-4).sum())} of {len(order)} have other "
+            f"probabilities (by up to {apart.max():.3f}): a predictor may hold nothing by a student's place; take all "
+            "from the graph that it is given, and call eval() before predicting"
+        )
+
+
+def changes_nothing(module: ModuleType) -> None:
+    """The tensors of view and graph."""
+    for name in TRANSDUCTIVE:
+        if changed := _fitted(module, name).changed:
+            raise ContractError(
+                f"{', '.join(changed)} changed while fitting or predicting, and other models read the same tensors: "
+                "work on a clone(), and use no operation in place (x += 1, x[i] = 0, x.add_(1)) on what you are given"
+            )
+
+
+def same_seed_same_bytes(module: ModuleType) -> None:
+    """Twice the same."""
+    first, second = (fitted(module, case(learnable()), 3, 10, 10).scores for _ in range(2))
+    if not torch.equal(first, second):
+        raise ContractError(
+            f"seed 3 gave other probabilities the second time ({_difference(first, second)}): call "
+            "torch.manual_seed(seed) first in fit, give `seed` to every other generator, and keep nothing between fits"
+        )
+
+
+def reads_no_test_label(module: ModuleType) -> None:
+    """Labels of test students scrambled, after a fit on another split in which they may train."""
+    datasets = learnable(), scrambled(learnable())
+    first, second = (_after_another_split(_anew(module), dataset) for dataset in datasets)
+    if not torch.equal(first, second):
+        same_seed_same_bytes(module)  # raises where that is the cause
+        raise ContractError(
+            f"other labels of the test students give other probabilities ({_difference(first, second)}), so the model "
+            "knows labels that its view does not hold: read no file, and keep nothing between the fits on two splits"
+        )
+
+
+def _after_another_split(module: ModuleType, dataset: Dataset) -> Tensor:
+    return [fitted(module, case(dataset, split), epochs=5, patience=5).scores for split in ("1", "0")][-1]
+
+
+def _anew(module: ModuleType) -> ModuleType:
+    """The module as a new process would have it."""
+    spec = module.__spec__
+    assert spec is not None
+    assert spec.loader is not None
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    return fresh
+
+
+def _difference(first: Tensor, second: Tensor) -> str:
+    apart = (first - second).abs()
+    return f"{int((apart.amax(1) > 0).sum())} of {len(apart)} students differ, by up to {apart.max():.2g}"
+
+
+def learns(module: ModuleType) -> None:
+    """Where it is easy."""
+    for name in TRANSDUCTIVE[:2]:
+        fit = _fitted(module, name)
+        task, test = fit.case.view.task, fit.case.test
+        score, bound = task.score(fit.scores[test], fit.case.labels[test]), LEARNED[task.metric]
+        if score <= bound:
+            raise ContractError(
+                f"{task.metric} {score:.3f} on test students ({name}), where features, texts and neighbors all tell "
+                f"the class; expected more than {bound}. Is the loss over view.labels[view.train], does a gradient "
+                "reach every parameter, do 60 epochs suffice at the default learning rate?"
+            )
+
+
+def is_at_chance_on_permuted_labels(module: ModuleType) -> None:
+    """Where there is nothing to learn."""
+    scores = []
+    for seed in range(3):
+        made = case(permuted(learnable(), seed))
+        fit = fitted(module, made, seed, 20, 10)
+        scores.append(made.view.task.score(fit.scores[made.test], made.labels[made.test]))
+    mean = sum(scores) / len(scores)
+    if not CHANCE[0] < mean < CHANCE[1]:
+        raise ContractError(
+            f"ROC-AUC {mean:.3f} on test students, the mean over three permutations of the labels; expected "
+            f"{CHANCE[0]} to {CHANCE[1]}: nothing tells these labels, so the model knows them from elsewhere. "
+            "Use only what the view holds"
+        )
+
+
+CHECKS = (
+    Check("Config is a frozen dataclass with a default for each knob", has_config, first=True),
+    Check("there is build(config, view), or fit(config, view, seed, report)", has_build_or_fit, first=True),
+    Check("SPACE tunes knobs of Config, over ranges that hold the defaults", has_space, of_controls=False),
+    Check("forward gives logits [N, K]", gives_logits, first=True),
+    Check("fit calls report, and stops when it says so", reports_and_stops, of_controls=False, first=True),
+    Check("the predictor gives probabilities [N, K]", gives_probabilities, first=True),
+    Check("it predicts students that training did not see", predicts_new_students),
+    Check("students in another order have the same probabilities", follows_the_order),
+    Check("nothing that the model is given changes", changes_nothing),
+    Check("same seed, same bytes", same_seed_same_bytes),
+    Check("test labels do not count", reads_no_test_label),
+    Check("it learns what is easy to learn", learns, of_controls=False),
+    Check("it is at chance on permuted labels", is_at_chance_on_permuted_labels),
+)
