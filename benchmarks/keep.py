@@ -1,38 +1,61 @@
 """Verb `keep`: what a tier's run measured, for committing: records, tables, figures, and how they came about."""
 
 import json
+import shlex
 import shutil
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from benchmarks.storage import write_json
 
-KEPT = ("records", "tables", "figures")
 MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "libraries")
 
 
-def run(results: Path, output: Path) -> None:
+def run(results: Path, output: Path, config: Path | None = None) -> None:
     """Copy `results` (results/<tier>) to `output` (results/reference/<tier>@<machine>), replacing what is there.
 
+    Only what `config` (config/<tier>.yaml) asks for counts: what earlier configs left in `results` stays behind.
     Numbers of code that no commit holds are refused.
-    `provenance.json` tells commits, machine and versions, and each verb's jobs, seconds and highest memory. Raises
-    SystemExit when the tier has not been run to its end.
+    `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
+    versions, and each verb's jobs, seconds and highest memory. Raises SystemExit when the tier has not been run to its
+    end.
     """
-    absent = [kind for kind in KEPT if not (results / kind).is_dir()]
-    if absent:
+    asked = yaml.safe_load((config or Path("config") / f"{results.name}.yaml").read_text(encoding="utf-8"))
+    records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
+    drawn = [f"tables/{name}{suffix}" for name in asked["tables"] for suffix in (".csv", ".md", ".tex")]
+    drawn += [f"figures/{name}{suffix}" for name in asked["figures"] for suffix in (".svg", ".pdf", ".png")]
+    needed = [*(folder / "provenance.json" for folder in records), *drawn]
+    if absent := [str(path) for path in needed if not (results / path).is_file()]:
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")
     if output.exists() and not (output / "provenance.json").exists():
         raise SystemExit(f"{output} is there and is no reference: name another folder")
+    provenance = _summary(_made_of(results / folder for folder in records))
     shutil.rmtree(output, ignore_errors=True)
-    for kind in KEPT:
-        shutil.copytree(results / kind, output / kind, ignore=shutil.ignore_patterns(".snakemake*"))
-    write_json(output / "provenance.json", _summary(results))
+    for folder in records:
+        shutil.copytree(results / folder, output / folder, ignore=shutil.ignore_patterns(".snakemake*"))
+    for file in drawn:
+        (output / file).parent.mkdir(exist_ok=True)
+        shutil.copy(results / file, output / file)
+    write_json(output / "provenance.json", provenance)
 
 
-def _summary(results: Path) -> dict[str, Any]:
-    ran = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(results.rglob("provenance.json"))]
-    ran = [job for job in {job["command"]: job for job in ran}.values() if "skipped" not in job]
+def _made_of(folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """Provenance of some artifacts and of all that they were made of, as the commands that made them tell."""
+    pending, found = list(folders), dict[Path, dict[str, Any]]()
+    while pending:
+        folder = pending.pop()
+        if folder not in found and (folder / "provenance.json").is_file():
+            found[folder] = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+            pending += [Path(word) for word in shlex.split(found[folder]["command"]) if word[:1] not in "{["]  # no JSON
+    return [found[folder] for folder in sorted(found)]
+
+
+def _summary(made_of: list[dict[str, Any]]) -> dict[str, Any]:
+    ran = [job for job in {job["command"]: job for job in made_of}.values() if "skipped" not in job]
     values: dict[str, list[Any]] = {key: [] for key in MACHINE}
     if uncommitted := [job["command"] for job in ran if job["commit"].endswith("+")]:
         raise SystemExit(f"{len(uncommitted)} steps ran code that no commit holds: commit, and run again")
