@@ -21,5 +21,7 @@ def fit_of(module: ModuleType) -> Callable[..., Predictor]:
 
 
 def stopping(config: Any, epochs: int, patience: int, tell: Callable[[str], None]) -> EarlyStopping:
-    """The one early-stopping rule; a config with `early_stopping` off runs all epochs."""
+    """The one early-stopping rule, or the tighter one that a config names; with `early_stopping` off, all epochs."""
+    epochs = min(epochs, getattr(config, "epochs", None) or epochs)
+    patience = min(patience, getattr(config, "patience", None) or patience)
     return EarlyStopping(epochs, patience if getattr(config, "early_stopping", True) else epochs, tell)

@@ -35,6 +35,8 @@ class Training:
     clip: float = 1.0  # norm of the gradient at most
     known_labels: bool = False
     early_stopping: bool = True
+    epochs: int | None = None  # at most, where a model needs fewer than the others
+    patience: int | None = None  # likewise
 
 
 class DivergedError(RuntimeError):

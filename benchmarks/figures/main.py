@@ -1,4 +1,4 @@
-"""Main figure: a panel a dataset; each model's mean with its single runs as dots."""
+"""Main figure: a panel a dataset; each model's mean with its single runs as dots, the paper's four in color."""
 
 import textwrap
 from typing import Literal
@@ -14,27 +14,30 @@ from benchmarks.records import METRICS, Records
 from benchmarks.style import COLORS, GREY, MARKERS, label
 from benchmarks.variants import BASE
 
-COLUMNS = 4
+COLUMNS = 3
 LINES: dict[str, Literal["--", ":"]] = {"majority": "--", "oracle": ":"}
 """Models that are a level to compare with rather than a competitor."""
 
 
 def make(records: Records) -> Figure:
-    """One panel for each dataset that is available."""
+    """One panel for each dataset that is available; those with the most models come first."""
     base = records.runs[records.runs["variant"] == BASE]
-    datasets = [d for d in records.datasets if (base["dataset"] == d).any()]
-    rows = max(1, -(-len(datasets) // COLUMNS))
-    columns = min(COLUMNS, max(1, len(datasets)))
+    shown = {d: _competitors(records, base[base["dataset"] == d]) for d in records.datasets}
+    datasets = sorted((d for d in shown if shown[d]), key=lambda d: -len(shown[d]))
+    if not datasets:
+        figure = plt.figure(figsize=(3, 1))
+        figure.text(0.5, 0.5, "no dataset is available", ha="center")
+        return figure
+    heights = [len(shown[d]) + 3 for d in datasets[::COLUMNS]]  # in lines: models, title, scale
+    columns = min(COLUMNS, len(datasets))
     figure, axes = plt.subplots(
-        rows, columns, figsize=(1.85 * columns, 2.5 * rows), squeeze=False, layout="constrained"
-    )
+        len(heights), columns, figsize=(2.5 * columns, 0.17 * sum(heights) + 0.4), squeeze=False, layout="constrained",
+        gridspec_kw={"height_ratios": heights},
+    )  # fmt: skip
     for axis in axes.flat[len(datasets) :]:
         axis.set_visible(False)
     for axis, dataset in zip(axes.flat, datasets, strict=False):
-        _panel(axis, records, dataset, base[base["dataset"] == dataset])
-    if not datasets:
-        figure.text(0.5, 0.5, "no dataset is available", ha="center")
-        return figure
+        _panel(axis, records, dataset, base[base["dataset"] == dataset], shown[dataset])
     key = [
         Line2D([], [], color=GREY, marker=".", linestyle="", alpha=0.6, label="one run (split, seed)"),
         Line2D([], [], color=GREY, marker="o", markeredgecolor="white", label="mean ± standard deviation"),
@@ -47,29 +50,33 @@ def make(records: Records) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame) -> None:
+def _competitors(records: Records, runs: pd.DataFrame) -> list[str]:
+    """Models with a row of dots, in the order of the config."""
+    ran = [m for m in records.models if (runs["model"] == m).any()]
+    return [m for m in ran if m not in LINES and not m.startswith("oracle")]
+
+
+def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown: list[str]) -> None:
     metric = records.metric(dataset)
-    models = [m for m in records.models if (runs["model"] == m).any()]
-    shown = [m for m in models if m not in LINES and not m.startswith("oracle")]
     for place, model in enumerate(shown):
-        scores = runs.loc[runs["model"] == model, metric].to_numpy()
+        scores = np.sort(runs.loc[runs["model"] == model, metric].to_numpy())
         color = COLORS.get(model, GREY)
-        spread = np.linspace(-0.18, 0.18, len(scores)) if len(scores) > 1 else np.zeros(1)
-        axis.plot(place + spread, np.sort(scores), ".", color=color, alpha=0.45, markersize=4, zorder=2)
+        spread = np.linspace(0.22, -0.22, len(scores)) if len(scores) > 1 else np.zeros(1)
+        axis.plot(scores, place + spread, ".", color=color, alpha=0.45, markersize=4, zorder=2)
         error = scores.std(ddof=1) if len(scores) > 1 else 0.0
         axis.errorbar(
-            place, scores.mean(), yerr=error, color=color, marker=MARKERS.get(model, "o"), markersize=6, capsize=2,
-            markeredgecolor="white", zorder=3,
+            scores.mean(), place, xerr=error, color=color, marker=MARKERS.get(model, "o"),
+            markersize=5 if model in COLORS else 4, capsize=2, markeredgecolor="white", zorder=3,
         )  # fmt: skip
-    for model in [m for m in LINES if m in models]:
-        axis.axhline(
-            runs.loc[runs["model"] == model, metric].mean(), color=GREY, linewidth=0.9, zorder=1, linestyle=LINES[model]
-        )
-    card = records.cards[dataset]
-    tested = runs["students"].mean()
-    axis.set_title(f"{dataset}\n{textwrap.shorten(card['target'], 34)}", fontsize=8)
-    axis.set_ylabel(f"{METRICS[metric]} on test")
-    axis.set_xticks(range(len(shown)), [label(m) for m in shown], rotation=35, ha="right", rotation_mode="anchor")
-    axis.set_xlim(-0.5, len(shown) - 0.5)
-    runs_each = len(runs) // max(1, len(models))
-    axis.set_xlabel(f"{tested:.0f} students, {runs_each} runs each", fontsize=7, color="#555555")
+    for model, style in LINES.items():
+        level = runs.loc[runs["model"] == model, metric]
+        if len(level):
+            axis.axvline(level.mean(), color=GREY, linewidth=0.9, zorder=1, linestyle=style)
+    tested, runs_each = runs["students"].mean(), len(runs) // runs["model"].nunique()
+    target = textwrap.shorten(records.cards[dataset]["target"], 34)
+    axis.set_title(f"{dataset}\n{target}: {tested:.0f} students, {runs_each} runs each", fontsize=7)
+    axis.set_xlabel(f"{METRICS[metric]} on test", fontsize=7)
+    axis.grid(axis="y", visible=False)
+    axis.grid(axis="x", visible=True)
+    axis.set_yticks(range(len(shown)), [label(m) for m in shown], fontsize=7)
+    axis.set_ylim(len(shown) - 0.5, -0.5)  # the first model on top

@@ -4,7 +4,7 @@ import pandas as pd
 
 from benchmarks.records import METRICS, Records
 from benchmarks.table import footnotes, row_label
-from benchmarks.variants import BASE
+from benchmarks.variants import BASE, CONTROLS
 
 
 def make(records: Records) -> pd.DataFrame:
@@ -16,8 +16,8 @@ def make(records: Records) -> pd.DataFrame:
         for model in records.models:
             runs = _of(records.runs, dataset, model)
             table = runs.pivot_table(index=["split", "seed"], columns="variant", values=metric)
-            lost = [v for v in _of(records.outcomes, dataset, model)["variant"] if v != BASE]
-            for variant in [*(v for v in runs["variant"].unique() if v != BASE), *lost]:
+            seen = [*runs["variant"].unique(), *_of(records.outcomes, dataset, model)["variant"]]
+            for variant in [v for v in dict.fromkeys(seen) if v not in (BASE, *CONTROLS)]:
                 score = table[variant] if variant in table else pd.Series(dtype=float)
                 difference = score - table[BASE] if variant in table else score
                 mark = marks.get((dataset, model, variant), "")

@@ -9,9 +9,10 @@ from benchmarks.variants import BASE
 
 
 def make(records: Records) -> pd.DataFrame:
-    """A row a dataset that is available; controls and models in the order of the config, without the oracles."""
+    """A row a dataset that is available; a column a control or model that is asked for on each of them."""
     base = records.runs[records.runs["variant"] == BASE]
-    models = [m for m in records.models if not m.startswith("oracle")]
+    everywhere = records.outcomes.groupby("model")["dataset"].agg(set)
+    models = [m for m in records.models if everywhere.get(m, set()) >= set(records.datasets)]
     rows, labels = [], []
     for dataset in [d for d in records.datasets if d in records.cards]:
         metric = records.metric(dataset)

@@ -1,25 +1,29 @@
-"""Main table: every model on every dataset, mean ± standard deviation over splits and seeds on test students."""
+"""Main table: every model and control on every dataset, mean ± standard deviation over splits and seeds on test."""
 
 import math
 
 import pandas as pd
 
 from benchmarks.records import METRICS, Records
+from benchmarks.style import label
 from benchmarks.table import footnotes, row_label
-from benchmarks.variants import BASE
+from benchmarks.variants import BASE, CONTROLS
 
 
 def make(records: Records) -> pd.DataFrame:
-    """A row a dataset and model, in the order of the config."""
+    """A row a dataset and model, in the order of the config, then the models that a control has spoilt."""
     marks, notes = footnotes(records)
-    base = records.runs[records.runs["variant"] == BASE]
     rows, labels = [], []
+    of = ["dataset", "model", "variant"]
+    asked_for = {tuple(cell) for frame in (records.outcomes, records.runs) for cell in frame[of].to_numpy().tolist()}
     for dataset in records.datasets:
-        for model in records.models:
-            if not ((records.outcomes["dataset"] == dataset) & (records.outcomes["model"] == model)).any():
-                continue  # not asked for on this dataset
-            runs = base[(base["dataset"] == dataset) & (base["model"] == model)]
-            labels.append(row_label(records, dataset, model, marks))
+        cells = [(model, variant) for variant in (BASE, *CONTROLS) for model in records.models]
+        for model, variant in [cell for cell in cells if (dataset, *cell) in asked_for]:
+            runs = records.runs[(records.runs[of] == [dataset, model, variant]).all(axis=1)]
+            first, second = row_label(records, dataset, model, marks)
+            if variant != BASE:
+                second = f"{label(model)}, {variant} {marks.get((dataset, model, variant), '')}".strip()
+            labels.append((first, second))
             row: dict[tuple[str, str], float | int] = {}
             for metric, name in METRICS.items():
                 row |= {(name, "mean"): runs[metric].mean(), (name, "sd"): runs[metric].std()}
