@@ -40,8 +40,8 @@ def code_hash(*names: str, root: Path = ROOT) -> str:
     while pending:
         file = pending.pop()
         if file not in found:
-            found[file], imports = _parsed(file)
-            pending += [f for name in imports for f in _files(name, root, file.parent)]
+            found[file], imported = _parsed(file, root)
+            pending += imported
     return hashlib.sha256("\n".join(found[file] for file in sorted(found)).encode()).hexdigest()[:16]
 
 
@@ -137,8 +137,8 @@ def _tree(file: Path) -> ast.Module:
 
 
 @cache
-def _parsed(file: Path) -> tuple[str, frozenset[str]]:
-    """Dump of a file's tree without docstrings, and the modules that it may import; "." stands for its own folder.
+def _parsed(file: Path, root: Path) -> tuple[str, frozenset[Path]]:
+    """Dump of a file's tree without docstrings, and the files of ours that it may import.
 
     A broken file counts as it is and imports nothing: the job that runs it says what is wrong.
     """
@@ -156,7 +156,7 @@ def _parsed(file: Path) -> tuple[str, frozenset[str]]:
         for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
             if isinstance(body, list):  # strings that stand alone are docstrings, of modules and of variables alike
                 body[:] = [n for n in body if not (isinstance(n, ast.Expr) and _is_text(n.value))]
-    return ast.dump(tree), frozenset(imports)
+    return ast.dump(tree), frozenset(f for name in imports for f in _files(name, root, file.parent))
 
 
 def _is_text(node: ast.expr) -> bool:
@@ -164,7 +164,10 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def _files(name: str, root: Path, beside: Path) -> list[Path]:
-    """The file that an import means; none for a library, or for `from sgn.graph import StudentGraph` below a module."""
+    """The file that an import means; none for a library, or for `from sgn.graph import StudentGraph` below a module.
+
+    "." stands for the folder `beside`.
+    """
     relative = name.startswith(".")
     for place in (beside,) if relative else (root, beside):
         path = place / Path(*name.strip(".").split("."))
