@@ -9,4 +9,7 @@ COLUMNS = {
     "classes": [*RUN, "class", "precision", "recall", "f1", "support"],
     "trials": ["dataset", "kind", "name", "split", "trial", "state", "value", "params", "error"],
     "outcomes": ["dataset", "model", "variant", "status", "reason", "origin"],
+    "pretraining": ["dataset", "recipe", "arm", "split", "measure", "new_head", "before", "after"],
+    "curves": ["dataset", "recipe", "arm", "split", "epoch", "phase", "loss", "held_out"],
+    "uses": ["dataset", "model", "variant", "recipe"],
 }

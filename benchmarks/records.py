@@ -15,6 +15,9 @@ from benchmarks.columns import METRICS as METRICS
 from benchmarks.outcome import NOT_APPLICABLE, OK
 from benchmarks.variants import BASE
 
+PRETRAINING = ("pretraining", "curves", "uses")
+"""Tables that are there only where a dataset's recipes are pretrained."""
+
 
 @dataclass(frozen=True)
 class Empty:
@@ -52,10 +55,19 @@ class Records:
     descriptions: pd.DataFrame  # a row a dataset: size, contacts, texts, labels
     networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by dataset: nodes and links of a sample
     families: dict[str, pd.DataFrame]  # runs by family, with a column for each option that its cells differ in
+    pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
+    curves: pd.DataFrame  # a row an epoch of these
+    uses: pd.DataFrame  # a row a variant that changes nothing but the recipe, to one of these
 
     def metric(self, dataset: str) -> str:
         """The headline score: accuracy where there are several classes, else ROC-AUC."""
         return "accuracy" if self.cards[dataset]["kind"] == "multiclass" else "roc_auc"
+
+    def paired(self, dataset: str, model: str, variant: str) -> pd.DataFrame:
+        """Headline scores of a variant and of the unchanged model: a row a split and seed that has both."""
+        runs = self.runs[(self.runs["dataset"] == dataset) & (self.runs["model"] == model)]
+        table = runs.pivot_table(index=["split", "seed"], columns="variant", values=self.metric(dataset))
+        return table.reindex(columns=[variant, BASE]).astype(float).dropna()
 
     def empty(self) -> list["Empty"]:
         """The empty cells, those of one cause together.
@@ -76,7 +88,8 @@ def load(folders: list[Path], models: list[str], workflow: str, families: list[P
     scored = [folder for folder in folders if not _failure(folder)]
 
     def frame(name: str) -> pd.DataFrame:
-        filled = [part for f in scored if len(part := pd.read_parquet(f / f"{name}.parquet"))]
+        files = [file for f in scored if (file := f / f"{name}.parquet").exists() or name not in PRETRAINING]
+        filled = [part for file in files if len(part := pd.read_parquet(file))]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS[name])
 
     lost = [
@@ -88,7 +101,7 @@ def load(folders: list[Path], models: list[str], workflow: str, families: list[P
     }
     described = [folder for folder in folders if (folder / "description.parquet").exists()]
     descriptions = [pd.read_parquet(folder / "description.parquet") for folder in described]
-    tables = {name: frame(name) for name in ("runs", "classes", "trials")}
+    tables = {name: frame(name) for name in ("runs", "classes", "trials", *PRETRAINING)}
     return Records(
         **tables,
         outcomes=outcomes,

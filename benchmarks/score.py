@@ -3,7 +3,9 @@
 A records folder holds `card.json` (what the dataset is) and these tables as Parquet:
 `runs` (a row a model, variant, split and seed: scores), `classes` (a row a run and class), `trials` (a row a trial,
 of rows and of recipes), `outcomes` (a row a model, and one a failed variant: ok or why not), `description` (one row:
-size, contacts, texts), and a sample of the network to draw (`nodes`, `links`).
+size, contacts, texts), and a sample of the network to draw (`nodes`, `links`). Where recipes are pretrained, also
+`pretraining` (a row a recipe and split: its measure before and after), `curves` (a row an epoch of these: losses) and
+`uses` (a row a variant that changes nothing but the recipe, to one of these).
 """
 
 from collections.abc import Iterator
@@ -31,11 +33,14 @@ def run(
     output: Path,
     tuning: list[Path] = [],  # noqa: B006  read only
     searches: list[Path] = [],  # noqa: B006  read only
+    pretrainings: list[Path] = [],  # noqa: B006  read only
+    uses: dict[str, dict[str, str]] = {},  # noqa: B006  read only
     grid: dict[str, list[Any]] = {},  # noqa: B006  read only
 ) -> None:
     """Score every model's `predictions` folder; the folder's name is the model's.
 
-    Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs` and `classes`.
+    Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs` and `classes`. `uses` tells
+    by model and variant which pretrained recipe a variant puts in the place of the model's own.
     """
     output.mkdir(parents=True, exist_ok=True)
     ended = {folder.name: outcome.read(folder) for folder in predictions}
@@ -69,6 +74,10 @@ def run(
         "trials": pd.DataFrame(trials, columns=COLUMNS["trials"]),
         "outcomes": pd.DataFrame(outcomes, columns=COLUMNS["outcomes"]),
     }
+    if pretrainings:
+        frames |= _pretrainings(dataset, pretrainings)
+        named = [(dataset, model, *pair) for model, variants in uses.items() for pair in variants.items()]
+        frames["uses"] = pd.DataFrame(named, columns=COLUMNS["uses"])
     for name, frame in frames.items():
         frame.to_parquet(output / f"{name}.parquet", index=False)
 
@@ -116,3 +125,31 @@ def _trials(folder: Path, kind: str, dataset: str) -> list[dict[str, Any]]:
     else:
         of |= {"name": folder.name}
     return [of | row for row in read_json(folder / "trials.json")]
+
+
+def _pretrainings(dataset: str, folders: list[Path]) -> dict[str, pd.DataFrame]:
+    """What pretrainings achieved, and their curves; `folders` are `states/<dataset>/<recipe>/<split>/reporting`.
+
+    One that failed leaves no rows: `outcomes` tells of the rows that it cost.
+    """
+    ends, epochs = [], []
+    for folder in folders:
+        if outcome.read(folder).status != OK:
+            continue
+        history = read_json(folder / "pretraining.json")
+        of = {"dataset": dataset, "recipe": folder.parent.parent.name, "split": folder.parent.name}
+        ends.append(of | history)
+        epochs += [of | {"arm": history["arm"], "phase": _phase(row)} | row for row in history["curve"]]
+    pretraining = pd.DataFrame(ends, columns=COLUMNS["pretraining"])
+    curves = pd.DataFrame(epochs, columns=COLUMNS["curves"])
+    return {  # what is unknown is null there, and a number that is none here
+        "pretraining": pretraining.astype({"before": float, "after": float}),
+        "curves": curves.astype({"loss": float, "held_out": float}),
+    }
+
+
+def _phase(row: dict[str, Any]) -> str:
+    """What learned in an epoch of a pretraining: nothing yet, a new head, or the Transformer."""
+    if row["epoch"]:
+        return "body"
+    return "head alone" if row["steps"] else "before"

@@ -127,6 +127,39 @@ def searches_of(wildcards):
     ]
 
 
+def pretrained_recipes(wildcards):
+    """Recipes with self-supervision that a dataset's models, or variants of them, use."""
+    asked = {
+        recipe
+        for model in models_of(config, wildcards.dataset)
+        for recipe in (recipe_of(config, model), *variant_recipes(config, wildcards.dataset, model))
+    }
+    return [recipe for recipe, entry in config["recipes"].items() if recipe in asked and "pretrain" in entry]
+
+
+def pretrainings_of(wildcards):
+    """Folders with the states, and so the loss curves, of these recipes: one a recipe and split."""
+    return [
+        folder for recipe in pretrained_recipes(wildcards) for folder in recipe_states(wildcards, recipe, "reporting")
+    ]
+
+
+def uses_of(wildcards):
+    """These recipes by model and variant, of the variants that change nothing but the recipe."""
+    recipes = pretrained_recipes(wildcards)
+    return {
+        model: named
+        for model in models_of(config, wildcards.dataset)
+        if (
+            named := {
+                variant: changes["recipe"]
+                for variant, changes in variants_of(config, wildcards.dataset, model).items()
+                if changes.keys() == {"recipe"} and changes["recipe"] in recipes
+            }
+        )
+    }
+
+
 def folders_of(kind, models):
     """A dataset's folders of a kind, one a model that runs on it."""
 

@@ -9,6 +9,7 @@ rule score:
         predictions=folders_of("predictions", [*CONTROLS, *MODELS, *ORACLES]),
         tuning=folders_of("tuning", MODELS),
         searches=searches_of,
+        pretrainings=pretrainings_of,
     output:
         directory("results/{tier}/records/{dataset}"),
     log:
@@ -17,6 +18,7 @@ rule score:
         **RESOURCES,
     params:
         code=code_of("benchmarks.score"),
+        uses=as_json(uses_of),
     message:
         "score {wildcards.dataset}: every row"
     shell:
@@ -27,4 +29,6 @@ rule score:
         " --predictions {input.predictions:q}"
         " --tuning {input.tuning:q}"
         " --searches {input.searches:q}"
+        " --pretrainings {input.pretrainings:q}"
+        " --uses {params.uses:q}"
         " --output {output:q} &> {log:q}"
