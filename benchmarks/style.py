@@ -30,6 +30,14 @@ LABELS = {
 COLORS = {"mlp": "#E69F00", "gcn": "#009E73", "transformer": "#0072B2", "bert-gcn": "#D55E00"}
 MARKERS = {"mlp": "s", "gcn": "^", "transformer": "D", "bert-gcn": "o"}
 GREY = "#888888"
+ARMS = {
+    "train-only": "tokens, training students",
+    "transductive": "tokens, all students shown",
+    "graph": "interactions",
+}
+"""What a self-supervision learns from, for readers."""
+ARM_COLORS = {"train-only": "#56B4E9", "transductive": "#0072B2", "graph": "#CC79A7"}
+ARM_MARKERS = {"train-only": "s", "transductive": "o", "graph": "^"}
 
 
 def label(model: str) -> str:

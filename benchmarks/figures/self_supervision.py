@@ -1,0 +1,122 @@
+"""Self-supervision: held-out losses while it learns, and what a model gains by it on test students."""
+
+from itertools import cycle
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from benchmarks.records import METRICS, Records
+from benchmarks.style import ARM_COLORS, ARM_MARKERS, ARMS, GREY, label
+from benchmarks.variants import BASE
+
+LineStyle = Literal["-", "--", ":", "-."]
+LINES: tuple[LineStyle, ...] = ("-", "--", ":", "-.")
+"""Line styles of datasets, in the order of the config."""
+UNITS = {"tokens": "nats a token", "interactions": "nats a pair"}
+
+
+def make(records: Records) -> Figure:
+    """Left: a panel an objective, for their losses have different units. Right: a row a dataset and model."""
+    curves = records.curves.assign(objective=np.where(records.curves["arm"] == "graph", "interactions", "tokens"))
+    objectives = [objective for objective in UNITS if (curves["objective"] == objective).any()]
+    if not objectives:
+        figure = plt.figure(figsize=(6.8, 1.2))
+        figure.text(0.5, 0.5, "no recipe was self-supervised", ha="center", va="center")
+        return figure
+    gains = _gains(records)
+    compared = set(zip(gains["dataset"], gains["model"], strict=True))
+    rows = [(d, m) for d in records.datasets for m in records.models if (d, m) in compared]
+    figure, axes = plt.subplot_mosaic(
+        [[objective, "gains"] for objective in objectives],
+        figsize=(6.8, max(1.7 * len(objectives), 0.8 * len(rows)) + 0.9),
+        width_ratios=[1, 1.1],
+        layout="constrained",
+    )
+    datasets = [dataset for dataset in records.datasets if (curves["dataset"] == dataset).any()]
+    lines = dict(zip(datasets, cycle(LINES), strict=False))
+    for objective in objectives:
+        _losses(axes[objective], curves[curves["objective"] == objective], objective, lines)
+    _differences(axes["gains"], records, gains, rows)
+    arms = [arm for arm in ARMS if (curves["arm"] == arm).any()]
+    key = [
+        Line2D([], [], color=ARM_COLORS[arm], marker=ARM_MARKERS[arm], markersize=5, label=ARMS[arm]) for arm in arms
+    ]
+    if len(datasets) > 1:
+        key += [Line2D([], [], color=GREY, linestyle=line, label=dataset) for dataset, line in lines.items()]
+    figure.legend(handles=key, loc="outside lower center", ncols=3, frameon=False, fontsize=7)
+    return figure
+
+
+def _losses(axis: Axes, curves: pd.DataFrame, objective: str, lines: dict[str, LineStyle]) -> None:
+    """Held-out loss over epochs: the mean over splits, thick, and each split, thin."""
+    of = ["dataset", "recipe", "arm"]
+    for dataset, recipe, arm in curves[of].drop_duplicates().itertuples(index=False, name=None):
+        rows = curves[(curves["dataset"] == dataset) & (curves["recipe"] == recipe)]
+        table = rows.pivot_table(index="epoch", columns="split", values="held_out")
+        color = ARM_COLORS[arm]
+        if table.shape[1] > 1:
+            axis.plot(table.index, table, color=color, linestyle=lines[dataset], linewidth=0.6, alpha=0.5)
+        axis.plot(
+            table.index, table.mean(axis=1), color=color, linestyle=lines[dataset], marker=ARM_MARKERS[arm],
+            markersize=4, markeredgecolor="white", markeredgewidth=0.5, linewidth=1.4,
+        )  # fmt: skip
+    if (curves["phase"] == "head alone").any():
+        axis.axvspan(-0.35, 0.35, color="#EEEEEE", zorder=0, linewidth=0)
+        axis.text(0, 0.03, "head\nalone", transform=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=6.5)
+    splits = curves.groupby("dataset")["split"].nunique().max()
+    axis.set_xlim(-0.4, curves["epoch"].max() + 0.2)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.margins(y=0.12)
+    axis.set_ylabel(f"held-out loss\n({UNITS[objective]})")
+    axis.set_xlabel(f"epoch (mean of {splits} splits, thin: each)" if splits > 1 else "epoch (one split)")
+    axis.set_title(f"Learning from {objective}", loc="left")
+
+
+def _gains(records: Records) -> pd.DataFrame:
+    """Paired differences in the headline score: a row a run, none where no model was run with and without."""
+    arms = {(row["dataset"], row["recipe"]): row["arm"] for row in records.pretraining.to_dict("records")}
+    parts = []
+    for dataset, model, variant, recipe in records.uses[["dataset", "model", "variant", "recipe"]].to_numpy():
+        if dataset in records.cards and (dataset, recipe) in arms:
+            pairs = records.paired(dataset, model, variant)
+            of = {"dataset": dataset, "model": model, "recipe": recipe, "arm": arms[dataset, recipe]}
+            parts.append(pd.DataFrame({"gain": pairs[variant] - pairs[BASE]}).assign(**of))
+    columns = ["dataset", "model", "recipe", "arm", "gain"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _differences(axis: Axes, records: Records, gains: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
+    """Each run's gain as a dot, mean ± standard deviation above it; what is right of zero is better with it."""
+    if not rows:
+        axis.set_axis_off()
+        axis.text(0.5, 0.5, "no model was run with and without it", ha="center", va="center", fontsize=7)
+        return
+    names = []
+    for place, (dataset, model) in enumerate(rows):
+        own = gains[(gains["dataset"] == dataset) & (gains["model"] == model)]
+        recipes = [recipe for recipe in records.pretraining["recipe"].unique() if (own["recipe"] == recipe).any()]
+        for shift, recipe in zip(
+            np.linspace(-0.26, 0.26, len(recipes)) if len(recipes) > 1 else [0], recipes, strict=True
+        ):
+            scores = own.loc[own["recipe"] == recipe, "gain"].to_numpy()
+            arm = own.loc[own["recipe"] == recipe, "arm"].iloc[0]
+            axis.plot(scores, np.full(len(scores), place + shift), ".", color=ARM_COLORS[arm], alpha=0.5, markersize=4)
+            axis.errorbar(
+                scores.mean(), place + shift, xerr=scores.std(ddof=1) if len(scores) > 1 else 0.0, capsize=2,
+                color=ARM_COLORS[arm], marker=ARM_MARKERS[arm], markersize=6, markeredgecolor="white", zorder=3,
+            )  # fmt: skip
+        runs = own.groupby("recipe").size().max()
+        names.append(f"{label(model)}\n{dataset}\n{METRICS[records.metric(dataset)]}, n = {runs} runs")
+    axis.axvline(0, color=GREY, linewidth=0.9, zorder=1)
+    axis.set_yticks(range(len(rows)), names, fontsize=7)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.grid(visible=False, axis="y")
+    axis.grid(visible=True, axis="x")
+    axis.set_xlabel("score with it minus score without it")
+    axis.set_title("Gain on test students (mean ± sd, dots: runs)", loc="left")
