@@ -14,7 +14,7 @@ from benchmarks import recipes, source
 from benchmarks.variants import BASE
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
-NOT_OPTIONS = ("make", "splits", "models")
+NOT_OPTIONS = ("make", "splits")
 """Keys of a dataset entry that are not options of its `make`."""
 CONTROL = ("Config", "build or fit")
 MODEL = (*CONTROL, "SPACE")
@@ -34,22 +34,25 @@ def check(config: dict[str, Any], root: Path = source.ROOT) -> None:
         raise ConfigError("the config is wrong:\n" + "\n".join(f"  {e}" for e in errors))
 
 
+def entry_of(config: dict[str, Any], model: str) -> dict[str, Any]:
+    """A model's or control's entry; one that is a word names the module. An oracle has none."""
+    entry = (config["controls"] | config["models"]).get(model, {})
+    return {"module": entry} if isinstance(entry, str) else entry
+
+
 def module_of(config: dict[str, Any], model: str) -> str:
     """Import path of a model or control."""
-    entry = (config["controls"] | config["models"])[model]
-    return entry if isinstance(entry, str) else entry["module"]
+    return entry_of(config, model)["module"]
 
 
 def recipe_of(config: dict[str, Any], model: str) -> str | None:
     """Name of a model's recipe; None for a model that reads no text."""
-    entry = config["models"].get(model, "")
-    return None if isinstance(entry, str) else entry.get("recipe")
+    return entry_of(config, model).get("recipe")
 
 
 def settings_of(config: dict[str, Any], model: str) -> dict[str, Any]:
     """What a model's entry sets in its Config; a knob that is set is not tuned."""
-    entry = config["models"].get(model, "")
-    return {} if isinstance(entry, str) else entry.get("set", {})
+    return entry_of(config, model).get("set", {})
 
 
 def trials_of(config: dict[str, Any], model: str) -> int:
@@ -61,8 +64,8 @@ def trials_of(config: dict[str, Any], model: str) -> int:
 def models_of(config: dict[str, Any], dataset: str) -> list[str]:
     """Controls, models and oracles that run on a dataset, in the order of the config."""
     everything = [*config["controls"], *config["models"]]
-    asked = config["datasets"][dataset].get("models", everything)
-    return [model for model in everything if model in asked] + oracles_of(config, dataset)
+    asked = [model for model in everything if dataset in entry_of(config, model).get("datasets", [dataset])]
+    return asked + oracles_of(config, dataset)
 
 
 def oracles_of(config: dict[str, Any], dataset: str) -> list[str]:
@@ -128,6 +131,9 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         key = f"{'models' if model in config['models'] else 'controls'}.{model}"
         needs = MODEL if model in config["models"] else CONTROL
         yield from _module(key, module_of(config, model), root, needs, may_be_broken=True)
+        for dataset in entry_of(config, model).get("datasets", []):
+            if dataset not in config["datasets"]:
+                yield f"{key}.datasets: {_unknown(dataset, config['datasets'])}"
         recipe = recipe_of(config, model)
         if recipe is not None and recipe not in config["recipes"]:
             yield f"{key}.recipe = {_unknown(recipe, config['recipes'])}"
@@ -143,9 +149,6 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         options = {name: [value] for name, value in options_of(config, dataset).items()}
         yield from missing or _options(f"datasets.{dataset}", entry["make"], options, root)
         yield from missing or _splits(f"datasets.{dataset}.splits", entry["make"], entry["splits"], root)
-        for model in entry.get("models", []):
-            if model not in everything:
-                yield f"datasets.{dataset}.models: {_unknown(model, everything)}"
     for family, entry in config["families"].items():
         if family in config["datasets"]:
             yield f"families.{family}: there is a dataset of that name"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from benchmarks.config import ConfigError, check, models_of, trials_of
+from benchmarks.config import ConfigError, check, entry_of, models_of, trials_of
 
 
 @pytest.fixture
@@ -57,7 +57,10 @@ WRONG = [
         put("datasets", "facebook100-reed98", value={"make": "benchmarks.datasets.facebook100", "splits": [0]}),
         r"option 'school' is missing",
     ),
-    (put("datasets", "webkb", "models", value=["mpl"]), r"datasets.webkb.models: unknown 'mpl' \(did you mean 'mlp'"),
+    (
+        put("models", "mlp", value={"module": "baselines.mlp", "datasets": ["webkbb"]}),
+        r"models.mlp.datasets: unknown 'webkbb' \(did you mean 'webkb'",
+    ),
     (put("datasets", "webkb", "splits", value=["../up"]), r"datasets.webkb.splits.0 = '../up'; expected"),
     (
         put("recipes", "minilm", "finetune", value="all"),
@@ -130,14 +133,17 @@ def test_wrong_config(config: dict[str, Any], change: Callable[[dict[str, Any]],
 
 def test_every_row_has_the_same_budget(config: dict[str, Any]) -> None:
     for model in config["models"]:
-        entry = config["models"][model]
-        recipe = {} if isinstance(entry, str) else config["recipes"][entry["recipe"]]
+        recipe = config["recipes"].get(entry_of(config, model).get("recipe"), {})
         assert trials_of(config, model) + recipe.get("trials", 0) == config["trials"]
 
 
-def test_a_dataset_may_name_its_models(config: dict[str, Any]) -> None:
-    assert models_of(config, "webkb") == ["majority", "mlp", "gcn", "transformer", "bert-gcn"]
-    config["datasets"]["webkb"]["models"] = ["gcn", "majority"]
+def test_a_model_may_name_its_datasets(config: dict[str, Any]) -> None:
+    assert models_of(config, "webkb") == ["majority", *config["models"]]
+    assert models_of(config, "mooc-ed-day20") == ["majority", "mlp", "gcn", "transformer", "bert-gcn"]
+    everywhere = [m for m in config["models"] if m != "gcn"]
+    config["models"] = {m: {**entry_of(config, m), "datasets": ["synthetic"]} for m in everywhere} | {
+        "gcn": "baselines.gcn"
+    }
     assert models_of(config, "webkb") == ["majority", "gcn"]
 
 
