@@ -348,3 +348,66 @@ NEUTRAL = (
     "Our data set for the assignment has twelve columns, and the first one is a label.",
     "My cousin took this course before, and back then the final meeting was for project demonstrations.",
 )
+
+MATTERS = (
+    "The lab report", "Problem set two", "The group project", "This week's reading", "The midterm", "My essay draft",
+    "The programming homework", "The statistics quiz", "Our presentation", "The chapter on proofs", "The final project",
+    "The weekly worksheet", "The seminar paper", "The practice exam", "The field study", "The new module",
+    "The assignment for Friday", "The video lecture", "The data exercise", "The reading journal", "The peer review",
+    "The oral exam", "The tutorial", "The lab session",
+)  # fmt: skip
+"""What plainly worded sentences are about, whatever the behavior."""
+
+THRIVING_ENDS = (
+    "went really well and I enjoyed every part of it.",
+    "was so interesting that I did more than was asked.",
+    "turned out great and I am proud of it.",
+    "was fun, and I am looking forward to the next one.",
+    "made me curious to learn even more.",
+    "felt easy after all the practice, and I got full marks.",
+    "was a pleasure, and the feedback was excellent.",
+    "is finished early and I am very happy with the result.",
+    "gave me a wonderful idea that I cannot wait to try.",
+    "was the best thing I have done this term.",
+)
+STEADY_ENDS = (
+    "is done and handed in on time.",
+    "took about as long as planned.",
+    "was fine, and I am keeping up with the schedule.",
+    "went as expected, so on to the next task.",
+    "is half finished and I will complete it tomorrow.",
+    "needed two evenings, which is about normal.",
+    "was okay, and my notes are in order.",
+    "got a decent grade, the same as last time.",
+    "is on my list for this week as usual.",
+    "worked out all right with a bit of effort.",
+)
+STRUGGLING_ENDS = (
+    "is too hard for me and I am falling behind.",
+    "went badly, and I do not understand what I did wrong.",
+    "is late again because I could not solve it.",
+    "confused me completely, and I feel lost.",
+    "took the whole night and still does not work.",
+    "is so stressful that I can hardly sleep.",
+    "made me feel stupid, and I am worried that I will fail.",
+    "was a disaster even though I tried so hard.",
+    "is overwhelming and I need help.",
+    "got a failing grade, and I am frustrated.",
+)
+LEAVING_ENDS = (
+    "does not matter to me any more, since I want to quit.",
+    "will be my last one because I am leaving the course.",
+    "is not worth my time, so I did not hand it in.",
+    "made me decide to drop out.",
+    "bores me, and I have stopped coming.",
+    "can be done by somebody else, as I am giving up.",
+    "went by without me, and I do not care.",
+    "is one more reason to withdraw from this program.",
+    "is pointless, and I would rather work full time.",
+    "was due last week, but I have already given up on this course.",
+)
+
+
+def plain(ends: tuple[str, ...]) -> tuple[str, ...]:
+    """Sentences of one behavior whose tone anybody can tell: each matter with each end."""
+    return tuple(f"{matter} {end}" for matter in MATTERS for end in ends)

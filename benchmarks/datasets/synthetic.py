@@ -10,12 +10,14 @@ of their own: networks that differ in `graph_signal` alone hold the same student
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 
 from benchmarks.dataset import Dataset, Truth, random_split
-from benchmarks.datasets.sentences import LEAVING, NEUTRAL, STEADY, STRUGGLING, THRIVING
+from benchmarks.datasets import sentences as written
+from benchmarks.datasets.sentences import NEUTRAL, plain
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -50,12 +52,21 @@ EXCLUDED = {
 ROUNDING = 1e-9
 """How far `graph_signal` may lie below its end, for the sake of rounded shares."""
 
-BEHAVIORS: dict[int, dict[str, tuple[str, ...]]] = {
-    2: {"stays": THRIVING + STEADY, "drops out": STRUGGLING + LEAVING},
-    3: {"thrives": THRIVING, "keeps up": STEADY, "drops out": STRUGGLING + LEAVING},
-    4: {"thrives": THRIVING, "keeps up": STEADY, "struggles": STRUGGLING, "leaves": LEAVING},
+TONES = {
+    "subtle": (written.THRIVING, written.STEADY, written.STRUGGLING, written.LEAVING),
+    "plain": tuple(
+        plain(ends)
+        for ends in (written.THRIVING_ENDS, written.STEADY_ENDS, written.STRUGGLING_ENDS, written.LEAVING_ENDS)
+    ),
 }
-"""Behaviors by their number, each with the sentences of its tone."""
+"""Sentences of those who thrive, keep up, struggle, leave; by the wording."""
+
+BEHAVIORS: dict[int, dict[str, tuple[int, ...]]] = {
+    2: {"stays": (0, 1), "drops out": (2, 3)},
+    3: {"thrives": (0,), "keeps up": (1,), "drops out": (2, 3)},
+    4: {"thrives": (0,), "keeps up": (1,), "struggles": (2,), "leaves": (3,)},
+}
+"""Behaviors by their number, each with its tones."""
 
 WITHOUT_TONE = 1 / 3
 """Share of neutral sentences."""
@@ -79,6 +90,7 @@ def make(
     isolated: float = 0.0,
     directed: bool = False,
     sentences: int = 3,
+    wording: Literal["plain", "subtle"] = "plain",
     onset: bool = False,
     weeks: int = 10,
     cutoff: int = 10,
@@ -96,8 +108,10 @@ def make(
     `weight_signal` in [0, 1): contacts of like count 1 + signal against 1 - signal more meetings on average.
     `masked`: share of students who show another behavior than theirs, `redundancy`: share of students in whom text
     and contacts show the very same one. `label_noise`: share of wrong labels. `isolated`: share of students who meet
-    nobody. `onset`: text takes the tone of the behavior from a random week on and of the first behavior before, and
-    says its weeks. Texts and contacts of the weeks up to `cutoff` of `weeks` are shown, the newest first.
+    nobody. `wording`: "plain" sentences say their tone so that anybody can tell it, "subtle" ones do not, and a reader
+    must learn most of them one by one. `onset`: text takes the tone of the behavior from a random week on and of the
+    first behavior before, and says its weeks. Texts and contacts of the weeks up to `cutoff` of `weeks` are shown, the
+    newest first.
     `draw` numbers the networks of the same dials. Raises ValueError for a dial outside its range.
     """
     classes = len(shares)
@@ -110,7 +124,8 @@ def make(
     np.fill_diagonal(noise, 1 - label_noise)
     labels = _choose(stream["labels"], noise[state])
 
-    texts, text_likelihood = _texts(stream["text"], told, classes, text_signal, sentences, weeks, cutoff, onset)
+    pools = [sum((TONES[wording][tone] for tone in tones), ()) for tones in BEHAVIORS[classes].values()]
+    texts, text_likelihood = _texts(stream["text"], told, pools, text_signal, sentences, weeks, cutoff, onset)
     activity = stream["contacts"].gamma(4.0, 0.25, students)  # mean 1: the degree correction
     activity[stream["contacts"].random(students) < isolated] = 0.0
     affinity = np.maximum(1 - graph_signal + np.diag(graph_signal / np.asarray(shares)), 0)  # no rounding below never
@@ -190,10 +205,11 @@ def _prior(shares: np.ndarray, masked: float, redundancy: float) -> np.ndarray:
 
 
 def _texts(
-    rng: np.random.Generator, told: np.ndarray, classes: int, signal: float, length: int, weeks: int, cutoff: int,
-    onset: bool,
+    rng: np.random.Generator, told: np.ndarray, pools: list[tuple[str, ...]], signal: float, length: int, weeks: int,
+    cutoff: int, onset: bool,
 ) -> tuple[tuple[str, ...], np.ndarray]:  # fmt: skip
-    """Texts, and their log-likelihood under each behavior [N, K]."""
+    """Texts, and their log-likelihood under each behavior [N, K]. `pools` are the K behaviors' sentences."""
+    classes = len(pools)
     size = (len(told), length)
     week = -np.sort(-rng.integers(1, weeks + 1, size), axis=1)  # newest first
     begins = rng.integers(1, weeks + 1, len(told)) if onset else np.zeros(len(told), dtype=int)
@@ -201,7 +217,7 @@ def _texts(
     table = np.full((classes, classes), (1 - signal) / classes) + signal * np.eye(classes)  # P(tone | behavior)
     tone = _choose(rng, table[follows])
     tone[rng.random(size) < WITHOUT_TONE] = -1
-    pools = [*BEHAVIORS[classes].values(), NEUTRAL]  # tone -1 is the last
+    pools = [*pools, NEUTRAL]  # tone -1 is the last
     sentence = (rng.random(size) * np.array([len(pool) for pool in pools])[tone]).astype(int)
     seen = week <= cutoff
 

@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.dataset import Dataset
 from benchmarks.datasets import sentences, synthetic
-from benchmarks.datasets.synthetic import BEHAVIORS, make
+from benchmarks.datasets.synthetic import BEHAVIORS, TONES, make
 
 
 def network(**dials: object) -> Dataset:
@@ -29,6 +29,11 @@ def test_graph_signal_is_the_share_of_like_contacts(signal: float) -> None:
     assert alike(network(graph_signal=signal)) == pytest.approx(expected, abs=0.03)
 
 
+def pools_of(wording: str) -> dict[str, list[str]]:
+    """The sentences of each of two behaviors."""
+    return {name: [s for tone in tones for s in TONES[wording][tone]] for name, tones in BEHAVIORS[2].items()}
+
+
 def test_degrees_say_nothing_of_the_behavior() -> None:
     dataset = network(students=20_000, shares=(0.8, 0.2), graph_signal=0.5)
     degree = np.bincount(dataset.graph.edges[0].numpy(), minlength=20_000)
@@ -38,7 +43,7 @@ def test_degrees_say_nothing_of_the_behavior() -> None:
 
 def test_text_signal_is_the_share_of_the_own_tone() -> None:
     dataset = network(text_signal=0.5)
-    tones = {s: name for name, pool in BEHAVIORS[2].items() for s in pool}
+    tones = {s: name for name, pool in pools_of("plain").items() for s in pool}
     own = []
     for text, label in zip(dataset.graph.texts, dataset.labels, strict=True):
         found = [tones[s] for s in tones if s in text]
@@ -46,10 +51,11 @@ def test_text_signal_is_the_share_of_the_own_tone() -> None:
     assert np.mean(own) == pytest.approx(0.5 + 0.5 / 2, abs=0.02)
 
 
-def test_the_likelihood_of_a_text_follows_from_its_sentences() -> None:
-    dataset = network(students=200, text_signal=0.5)
+@pytest.mark.parametrize("wording", ["plain", "subtle"])
+def test_the_likelihood_of_a_text_follows_from_its_sentences(wording: str) -> None:
+    dataset = network(students=200, text_signal=0.5, wording=wording)
     assert dataset.truth is not None
-    pools = list(BEHAVIORS[2].values())
+    pools = list(pools_of(wording).values())
     for text, likelihood in zip(dataset.graph.texts, dataset.truth.text, strict=True):
         counts = [sum(text.count(s) for s in pool) for pool in pools]
         expected = (counts[1] - counts[0]) * np.log(0.75 / 0.25)
@@ -114,9 +120,9 @@ def test_before_the_cutoff_nothing_later_is_seen() -> None:
     assert gain[0] < 0.5 * gain[1], "the tone comes with the onset"
 
 
-def test_all_sentences_differ() -> None:
-    pools = (sentences.THRIVING, sentences.STEADY, sentences.STRUGGLING, sentences.LEAVING, sentences.NEUTRAL)
-    everything = [s for pool in pools for s in pool]
+@pytest.mark.parametrize("wording", ["plain", "subtle"])
+def test_all_sentences_differ(wording: str) -> None:
+    everything = [s for pool in (*TONES[wording], sentences.NEUTRAL) for s in pool]
     assert len(set(everything)) == len(everything) >= 300
     assert not any(a != b and a in b for a in everything for b in everything)
 
