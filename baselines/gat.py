@@ -12,12 +12,12 @@ from optuna.distributions import CategoricalDistribution
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sgn.blocks import GRAPH_SPACE, Knobs, Stack, tabular, tabular_size
+from sgn.blocks import GRAPH_SPACE, GraphKnobs, Stack, tabular, tabular_size
 from sgn.graph import StudentGraph, TrainingView
 
 
 @dataclass(frozen=True)
-class Config(Knobs):
+class Config(GraphKnobs):
     """Knobs of the GAT."""
 
     heads: int = 8

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from sgn.blocks import GRAPH_SPACE, Knobs, Stack, tabular, tabular_size
+from sgn.blocks import GRAPH_SPACE, GraphKnobs, Stack, tabular, tabular_size
 from sgn.graph import StudentGraph, TrainingView
 
 
 @dataclass(frozen=True)
-class Config(Knobs):
+class Config(GraphKnobs):
     """Knobs of GraphSAGE."""
 
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sgn.blocks import GRAPH_SPACE, Knobs, tabular, tabular_size
+from sgn.blocks import GRAPH_SPACE, GraphKnobs, tabular, tabular_size
 from sgn.errors import NotApplicableError
 from sgn.graph import StudentGraph, TrainingView
 
 
 @dataclass(frozen=True)
-class Config(Knobs):
+class Config(GraphKnobs):
     """Knobs of LINKX. `norm` and `residual` have no place in it: its scaffold is the paper's."""
 
     layers: int = 1  # of the MLP on both maps

@@ -30,6 +30,13 @@ class Knobs(Training):
 
 @dataclass(frozen=True)
 class GraphKnobs(Knobs):
+    """Knobs of a stack that sees the graph: it may read the training labels there, as the best predictor would."""
+
+    known_labels: bool = True
+
+
+@dataclass(frozen=True)
+class ConvolutionKnobs(GraphKnobs):
     """Knobs of a stack with graph convolutions."""
 
     neighbors: Literal["symmetric", "separate"] = "symmetric"
@@ -184,7 +191,7 @@ class Stack(nn.Module):
         return self.head(h)
 
 
-def convolutions(knobs: GraphKnobs, directed: bool) -> list[nn.Module]:
+def convolutions(knobs: ConvolutionKnobs, directed: bool) -> list[nn.Module]:
     """The graph convolutions of a stack."""
     return [GraphConv(knobs.width, knobs.neighbors, directed, knobs.drop_edge) for _ in range(knobs.layers)]
 

@@ -17,14 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from sgn import joint
-from sgn.blocks import GRAPH_SPACE, Attention, GraphKnobs, Stack, States, convolutions, tabular, tabular_size
+from sgn.blocks import GRAPH_SPACE, Attention, ConvolutionKnobs, Stack, States, convolutions, tabular, tabular_size
 from sgn.fit import Predictor, Report
 from sgn.fit import fit as fit_module
 from sgn.graph import StudentGraph, TrainingView
 
 
 @dataclass(frozen=True)
-class Config(GraphKnobs):
+class Config(ConvolutionKnobs):
     """Knobs of BERT+GCN."""
 
     fusion: Literal["cascade", "joint"] = "cascade"

@@ -83,7 +83,7 @@ def test_linkx_equals_pyg(directed: bool, layers: int) -> None:
 
     view, _ = some_known(directed)
     graph = view.graph
-    ours = linkx.LINKX(linkx.Config(width=8, layers=layers, dropout=0.0), view)
+    ours = linkx.LINKX(linkx.Config(width=8, layers=layers, dropout=0.0, known_labels=False), view)
     theirs = LINKX(40, 5, 8, 3, layers)
     with torch.no_grad():
         theirs.edge_lin.weight.copy_(ours.rows)

@@ -8,7 +8,7 @@ import torch
 from conftest import learnable
 from torch import Tensor, nn
 
-from sgn.blocks import GraphKnobs
+from sgn.blocks import ConvolutionKnobs
 from sgn.fit import DivergedError, EarlyStopping, fit, run_epochs
 from sgn.graph import StudentGraph, TrainingView
 
@@ -67,7 +67,7 @@ def test_the_best_epochs_weights_come_back() -> None:
 class Spy(nn.Module):
     """Notes the labels that it is shown in each training pass."""
 
-    def __init__(self, config: GraphKnobs, view: TrainingView) -> None:
+    def __init__(self, config: ConvolutionKnobs, view: TrainingView) -> None:
         super().__init__()
         self.head = nn.Linear(view.graph.num_features, view.num_outputs)
         self.shown: list[Tensor] = seen
@@ -100,7 +100,7 @@ def test_half_of_the_known_labels_are_inputs_and_the_other_half_is_asked_for(mon
 
     monkeypatch.setattr(type(dataset.task), "loss", spied)
     seen.clear()
-    fit(Spy, GraphKnobs(known_labels=True), view, 0, EarlyStopping(6, 6))
+    fit(Spy, ConvolutionKnobs(known_labels=True), view, 0, EarlyStopping(6, 6))
     for shown, count in zip(seen, asked[::2], strict=True):  # validation's loss stands between
         assert shown[validation].sum() == 0
         assert 0.3 * len(train) < shown.sum() < 0.7 * len(train)

@@ -9,7 +9,7 @@ from conftest import learnable, random_graph
 
 from benchmarks.storage import Known
 from sgn import blocks
-from sgn.blocks import Attention, FeedForward, GraphConv, GraphKnobs, Stack, convolutions, linear_attention
+from sgn.blocks import Attention, ConvolutionKnobs, FeedForward, GraphConv, Stack, convolutions, linear_attention
 from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
 from sgn.task import Task
 
@@ -63,7 +63,7 @@ def test_gradient_equals_dense(name: str) -> None:
 @pytest.mark.parametrize("neighbors", ["symmetric", "separate"])
 def test_permuting_students_permutes_the_output(neighbors: str) -> None:
     graph = random_graph()
-    knobs = GraphKnobs(width=8, neighbors=neighbors, dropout=0.0)
+    knobs = ConvolutionKnobs(width=8, neighbors=neighbors, dropout=0.0)
     stack = Stack(5, 3, convolutions(knobs, graph.directed), knobs)
     order = torch.randperm(len(graph), generator=torch.Generator().manual_seed(1))
     moved = graph.subgraph(order)
