@@ -18,6 +18,14 @@ MIRROR = Path(os.environ.get("SGN_MIRROR", ROOT.parent / "shared" / "data"))
 os.environ["SGN_MIRROR"] = str(MIRROR)  # tests run the workflow from other folders
 
 
+LONGEST = ("test_workflow.py", "test_supervise.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: a worker that starts one of them last would keep the others waiting."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 def random_graph(students: int = 40, edges: int = 120, directed: bool = True, seed: int = 0) -> StudentGraph:
     """A random weighted graph; the last student is isolated."""
     generator = torch.Generator().manual_seed(seed)

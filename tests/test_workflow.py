@@ -72,7 +72,10 @@ def config(bert: Path) -> dict:
     }
     recipe = {"weights": str(bert), "tokens": 8, "finetune": "top-1", "texts": 20, "epochs": 1, "patience": 1}
     small["recipes"] = {"minilm": recipe | {"trials": 1}}
-    del small["models"]["transformer"]
+    small["controls"] = {"majority": "baselines.majority"}
+    small["models"] = {
+        "mlp": "baselines.mlp", "gcn": "baselines.gcn", "bert-gcn": {"module": "sgn.model", "recipe": "minilm"},
+    }  # fmt: skip
     small |= {"seeds": [0], "epochs": 3, "patience": 3}
     small["ablations"] = {"structure": {"gcn": {"no edges": {"graph": "no_edges"}}}}
     small["families"] = {
@@ -132,6 +135,7 @@ def changed(file: Path, old: str, new: str) -> Iterator[None]:
 
 OUTPUTS = {"score": 1, "table": 3, "figure": 1}
 FAMILY = {"train_family": 1, "score_family": 1}
+NEW_LINE = ("def make(", "CHANGED = True\n\n\ndef make(")
 CHANGES = [
     ("comment", "baselines/mlp.py", "build = MLP", "build = MLP  # with the shared loop", {}),
     ("docstring", "sgn/blocks.py", '"""The blocks', '"""The very blocks', {}),
@@ -147,8 +151,8 @@ CHANGES = [
         "blocks", "sgn/blocks.py", "functional.gelu", "functional.relu",
         {"tune": 3, "train": 3, "train_family": 2, "score_family": 1, **OUTPUTS},
     ),
-    ("a figure", "benchmarks/figures/main.py", "2.5 * rows", "2.6 * rows", {"figure": 1}),
-    ("a table", "benchmarks/tables/classes.py", '"Support"', '"Students"', {"table": 1}),
+    ("a figure", "benchmarks/figures/main.py", *NEW_LINE, {"figure": 1}),
+    ("a table", "benchmarks/tables/classes.py", *NEW_LINE, {"table": 1}),
     (
         "a new seed", "config/default.yaml", "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n",
         {"finetune": 1, "train": 3, "control": 1, "oracle": 1, **OUTPUTS},
@@ -257,16 +261,17 @@ def test_a_reference_holds_all_that_tables_need(finished: Path, tmp_path: Path) 
 
 
 def test_a_second_workflow_waits_its_turn(finished: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", "from pathlib import Path; from benchmarks.workflow import hold_lock\n"
-         "hold_lock(Path('results/smoke')); print('held', flush=True); input()"],
-        cwd=finished, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    with changed(finished / "benchmarks/figures/main.py", "2.5 * rows", "2.7 * rows"):
+    script = "from pathlib import Path; from benchmarks.workflow import hold_lock\n"
+    script += "hold_lock(Path('results/smoke')); print('held', flush=True); input()"
+    holding = [sys.executable, "-c", script]
+    with (
+        changed(finished / "benchmarks/figures/main.py", *NEW_LINE),
+        subprocess.Popen(holding, cwd=finished, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder,
+    ):
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
         refused = run(["snakemake", "--cores", "1"], finished)
-    holder.communicate("\n")
+        holder.communicate("\n")
     assert refused.returncode != 0
     assert "another snakemake is writing results/smoke" in refused.stdout + refused.stderr
 
@@ -352,7 +357,8 @@ def test_raw_files_are_inputs_of_no_rule(plans: dict[str, str]) -> None:
 
 def test_without_mirror_and_network_the_rest_is_there(tmp_path: Path, small_bert: Path) -> None:
     folder = workflow(tmp_path, small_bert)
-    asked = config(small_bert) | {"models": {"mlp": "baselines.mlp"}, "ablations": {}, "families": {}}
+    asked = config(small_bert) | {"oracles": {}, "ablations": {}, "families": {}}
+    asked["models"] = {"mlp": {"module": "baselines.mlp", "datasets": ["webkb"]}}  # the control is enough elsewhere
     asked["datasets"]["synthetic"]["splits"] = [0]
     asked["datasets"]["webkb"] = {"make": "benchmarks.datasets.webkb", "splits": ["cornell"]}
     asked["datasets"]["reed"] = {"make": "benchmarks.datasets.facebook100", "splits": [0], "school": "Reed98"}
