@@ -2,10 +2,11 @@
 
 A records folder holds `card.json` (what the dataset is) and these tables as Parquet:
 `runs` (a row a model, variant, split and seed: scores), `classes` (a row a run and class), `trials` (a row a trial,
-of rows and of recipes), `outcomes` (a row a model, and one a failed variant: ok or why not), `description` (one row:
-size, contacts, texts), and a sample of the network to draw (`nodes`, `links`). Where recipes are pretrained, also
-`pretraining` (a row a recipe and split: its measure before and after), `curves` (a row an epoch of these: losses) and
-`uses` (a row a variant that changes nothing but the recipe, to one of these).
+of recipes and of rows, there with the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a
+failed variant: ok or why not), `description` (one row: size, contacts, texts), and a sample of the network to draw
+(`nodes`, `links`). Where recipes are pretrained, also `pretraining` (a row a recipe and split: its measure before and
+after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to
+one of these).
 """
 
 from collections.abc import Iterator
@@ -36,11 +37,13 @@ def run(
     pretrainings: list[Path] = [],  # noqa: B006  read only
     uses: dict[str, dict[str, str]] = {},  # noqa: B006  read only
     grid: dict[str, list[Any]] = {},  # noqa: B006  read only
+    charges: dict[str, str] = {},  # noqa: B006  read only
 ) -> None:
     """Score every model's `predictions` folder; the folder's name is the model's.
 
     Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs` and `classes`. `uses` tells
-    by model and variant which pretrained recipe a variant puts in the place of the model's own.
+    by model and variant which pretrained recipe a variant puts in the place of the model's own; `charges` by model the
+    recipe whose trials are charged to its row.
     """
     output.mkdir(parents=True, exist_ok=True)
     ended = {folder.name: outcome.read(folder) for folder in predictions}
@@ -63,6 +66,7 @@ def run(
         ended = {name: outcome.read(data) for name in ended}
     trials = [t for folder in tuning for t in _trials(folder, "model", dataset)]
     trials += [t for folder in searches for t in _trials(folder, "recipe", dataset)]
+    trials = [t | {"recipe": charges.get(t["name"], "") if t["kind"] == "model" else ""} for t in trials]
     outcomes = [{"dataset": dataset, "model": name, "variant": BASE, **vars(o)} for name, o in ended.items()]
     for folder in predictions:
         lost = read_json(folder / "failed.json") if (folder / "failed.json").exists() else {}

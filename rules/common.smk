@@ -15,7 +15,7 @@ from benchmarks.config import (
     variant_recipes,
     variants_of,
 )
-from benchmarks.recipes import finetuned, per_split
+from benchmarks.recipes import finetuned, per_split, trials
 from benchmarks.source import code_hash
 from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs
 
@@ -125,6 +125,12 @@ def searches_of(wildcards):
         if recipe and finetuned(config["recipes"][recipe])
         for split in splits_of(wildcards)
     ]
+
+
+def charges_of(wildcards):
+    """By model, the recipe whose trials are charged to its row."""
+    recipes = {model: recipe_of(config, model) for model in models_of(config, wildcards.dataset)}
+    return {model: recipe for model, recipe in recipes.items() if recipe and trials(config["recipes"][recipe])}
 
 
 def pretrained_recipes(wildcards):

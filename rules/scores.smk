@@ -19,6 +19,7 @@ rule score:
     params:
         code=code_of("benchmarks.score"),
         uses=as_json(uses_of),
+        charges=as_json(charges_of),
     message:
         "score {wildcards.dataset}: every row"
     shell:
@@ -31,4 +32,5 @@ rule score:
         " --searches {input.searches:q}"
         " --pretrainings {input.pretrainings:q}"
         " --uses {params.uses:q}"
+        " --charges {params.charges:q}"
         " --output {output:q} &> {log:q}"
