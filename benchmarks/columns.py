@@ -12,4 +12,14 @@ COLUMNS = {
     "pretraining": ["dataset", "recipe", "arm", "split", "measure", "new_head", "before", "after"],
     "curves": ["dataset", "recipe", "arm", "split", "epoch", "phase", "loss", "held_out"],
     "uses": ["dataset", "model", "variant", "recipe"],
-}
+    "pairs": [
+        "dataset", "question", "model", "variant", "reference", "reference_variant", "split", "metric", "by", "runs",
+        "score", "score_low", "score_high", "difference", "low", "high", "p", "p_adjusted", "verdict", "floor",
+    ],
+    "calibration": [*RUN, "bin", "share", "predicted", "observed", "ece", "brier"],
+}  # fmt: skip
+
+
+def headline(kind: str) -> str:
+    """The score that a dataset is judged by: accuracy where there are several classes, else ROC-AUC."""
+    return "accuracy" if kind == "multiclass" else "roc_auc"

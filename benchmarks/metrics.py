@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 from sklearn import metrics as sk
 
 SCORES = ("accuracy", "macro_f1", "roc_auc", "pr_auc")
+BINS = 15
+"""Of a reliability diagram."""
 
 
 def decisions(probabilities: np.ndarray) -> np.ndarray:
@@ -46,6 +49,40 @@ def prevalence(labels: np.ndarray, num_outputs: int) -> float:
     if num_outputs == 1:
         return float((labels == 1).mean())
     return 1 / len(np.unique(labels))
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean squared error of probabilities (Brier, 1950): of the positive class, or summed over several classes."""
+    if labels.ndim == 2:
+        return float(np.mean([brier(y, p) for y, p in questions(labels, probabilities)]))
+    if probabilities.shape[1] == 1:
+        return float(((probabilities[:, 0] - labels) ** 2).mean())
+    return float(((probabilities - np.eye(probabilities.shape[1])[labels]) ** 2).sum(1).mean())
+
+
+def reliability(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+    """Share, mean predicted and observed frequency of at most BINS bins of equal mass; equal probabilities share one.
+
+    Of the positive class when binary, pooled over the questions when multilabel, and of the decision being right when
+    there are several classes.
+    """
+    if labels.ndim == 2:
+        known = labels >= 0
+        chance, happened = probabilities[known], labels[known] == 1
+    elif probabilities.shape[1] == 1:
+        chance, happened = probabilities[:, 0], labels == 1
+    else:
+        chance, happened = probabilities.max(1), decisions(probabilities) == labels
+    bins = ((rankdata(chance) - 0.5) * BINS / len(chance)).astype(int)
+    rows = [
+        (b, (bins == b).mean(), chance[bins == b].mean(), happened[bins == b].mean()) for b in np.unique(bins).tolist()
+    ]
+    return pd.DataFrame(rows, columns=["bin", "share", "predicted", "observed"])
+
+
+def calibration_error(bins: pd.DataFrame) -> float:
+    """ECE (Naeini et al., 2015; equal mass: Nguyen & O'Connor, 2015) of a reliability diagram's bins."""
+    return float((bins["share"] * (bins["predicted"] - bins["observed"]).abs()).sum())
 
 
 def per_class(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:

@@ -10,13 +10,15 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import outcome
-from benchmarks.columns import COLUMNS
+from benchmarks.columns import COLUMNS, headline
 from benchmarks.columns import METRICS as METRICS
 from benchmarks.outcome import NOT_APPLICABLE, OK
 from benchmarks.variants import BASE
 
 PRETRAINING = ("pretraining", "curves", "uses")
 """Tables that are there only where a dataset's recipes are pretrained."""
+STATISTICS = ("pairs", "calibration")
+"""Tables that families and older records lack."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,12 @@ class Records:
     pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
     curves: pd.DataFrame  # a row an epoch of these
     uses: pd.DataFrame  # a row a variant that changes nothing but the recipe, to one of these
+    pairs: pd.DataFrame  # a row a comparison, see benchmarks.comparisons
+    calibration: pd.DataFrame  # a row a run and bin of probabilities
 
     def metric(self, dataset: str) -> str:
         """The headline score: accuracy where there are several classes, else ROC-AUC."""
-        return "accuracy" if self.cards[dataset]["kind"] == "multiclass" else "roc_auc"
+        return headline(self.cards[dataset]["kind"])
 
     def paired(self, dataset: str, model: str, variant: str) -> pd.DataFrame:
         """Headline scores of a variant and of the unchanged model: a row a split and seed that has both."""
@@ -85,10 +89,10 @@ class Records:
 
 def load(folders: list[Path], models: list[str], workflow: str, families: list[Path] = []) -> Records:  # noqa: B006
     """Read the records folders of several datasets; where scoring has failed, the dataset's cells are empty."""
-    scored = [folder for folder in folders if not _failure(folder)]
+    scored, optional = [folder for folder in folders if not _failure(folder)], (*PRETRAINING, *STATISTICS)
 
     def frame(name: str) -> pd.DataFrame:
-        files = [file for f in scored if (file := f / f"{name}.parquet").exists() or name not in PRETRAINING]
+        files = [file for f in scored if (file := f / f"{name}.parquet").exists() or name not in optional]
         filled = [part for file in files if len(part := pd.read_parquet(file))]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS[name])
 
@@ -101,7 +105,7 @@ def load(folders: list[Path], models: list[str], workflow: str, families: list[P
     }
     described = [folder for folder in folders if (folder / "description.parquet").exists()]
     descriptions = [pd.read_parquet(folder / "description.parquet") for folder in described]
-    tables = {name: frame(name) for name in ("runs", "classes", "trials", *PRETRAINING)}
+    tables = {name: frame(name) for name in ("runs", "classes", "trials", *optional)}
     return Records(
         **tables,
         outcomes=outcomes,

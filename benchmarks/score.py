@@ -6,7 +6,8 @@ of recipes and of rows, there with the recipe whose trials are charged to the ro
 failed variant: ok or why not), `description` (one row: size, contacts, texts), and a sample of the network to draw
 (`nodes`, `links`). Where recipes are pretrained, also `pretraining` (a row a recipe and split: its measure before and
 after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to
-one of these).
+one of these). But for families, `pairs` (a row a comparison of two rows: difference, interval, verdict) and
+`calibration` (a row an unchanged model's run and bin of its probabilities, with the run's ECE and Brier score).
 """
 
 from collections.abc import Iterator
@@ -16,11 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import outcome
+from benchmarks import comparisons, outcome
 from benchmarks.columns import COLUMNS
 from benchmarks.describe import description, picture
 from benchmarks.grid import cells
-from benchmarks.metrics import per_class, prevalence, scores
+from benchmarks.metrics import brier, calibration_error, per_class, prevalence, reliability, scores
 from benchmarks.outcome import FAILED, OK
 from benchmarks.storage import load_graph, load_split, load_task, load_test, read_json, write_json
 from benchmarks.variants import BASE
@@ -49,6 +50,7 @@ def run(
     ended = {folder.name: outcome.read(folder) for folder in predictions}
     runs: list[dict[str, Any]] = []
     classes: list[pd.DataFrame] = []
+    statistics: dict[str, pd.DataFrame] = {}
     if outcome.read(data).status == OK:
         found = cells(grid) if grid else {".": {}}
         write_json(output / "card.json", read_json(data / next(iter(found)) / "card.json"))
@@ -62,6 +64,9 @@ def run(
                 for scored, report in _scored(data / cell, sealed / cell, folder / cell):
                     runs.append(of | scored)
                     classes.append(report.assign(**of))
+        if not grid:
+            ok = [folder for folder in predictions if ended[folder.name].status == OK]
+            statistics = _statistics(dataset, data, sealed, ok, {folder.name for folder in tuning})
     else:
         ended = {name: outcome.read(data) for name in ended}
     trials = [t for folder in tuning for t in _trials(folder, "model", dataset)]
@@ -77,6 +82,7 @@ def run(
         "classes": pd.concat([pd.DataFrame(columns=[*grid, *COLUMNS["classes"]]), *classes]),
         "trials": pd.DataFrame(trials, columns=COLUMNS["trials"]),
         "outcomes": pd.DataFrame(outcomes, columns=COLUMNS["outcomes"]),
+        **statistics,
     }
     if pretrainings:
         frames |= _pretrainings(dataset, pretrainings)
@@ -117,6 +123,39 @@ def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[
             extent = {"students": len(labels), "prevalence": prevalence(labels, task.num_outputs)}
             report = per_class(labels, probabilities, list(task.classes)).assign(**of)
             yield of | extent | scores(labels, probabilities), report
+
+
+def _statistics(
+    dataset: str, data: Path, sealed: Path, predictions: list[Path], tuned: set[str]
+) -> dict[str, pd.DataFrame]:
+    """Comparisons of the rows, and calibration of the unchanged models; `tuned` are the models that compete."""
+    card, task = read_json(data / "card.json"), load_task(data)
+    known = {split: load_split(data, split, card["students"]) for split in card["splits"]}
+    labels = {split: load_test(sealed, split)[1] for split in known}
+    answers: dict[comparisons.Row, dict[comparisons.Cell, np.ndarray]] = {}
+    validation: dict[str, list[float]] = {}
+    bins = [pd.DataFrame(columns=COLUMNS["calibration"])]
+    for folder in predictions:
+        with np.load(folder / "predictions.npz", allow_pickle=False) as file:
+            for key in file.files:
+                variant, split, seed, side = key.split("/")
+                if side == "test":
+                    answers.setdefault((folder.name, variant), {})[split, int(seed)] = file[key]
+                elif variant == BASE and folder.name in tuned:
+                    truth = known[split].labels[known[split].validation].numpy()
+                    validation.setdefault(folder.name, []).append(comparisons.score(task.kind, truth, file[key]))
+        for (split, seed), probabilities in answers.get((folder.name, BASE), {}).items():
+            of: dict[str, Any] = {"model": folder.name, "variant": BASE, "split": split, "seed": seed}
+            diagram = reliability(labels[split], probabilities)
+            error, square = calibration_error(diagram), brier(labels[split], probabilities)
+            bins.append(diagram.assign(dataset=dataset, **of, ece=error, brier=square))
+    trained = {split: len(side.train) for split, side in known.items()}
+    hidden = comparisons.Sealed(task.kind, card["replication"], labels, trained)
+    means = {model: float(np.mean(values)) for model, values in validation.items()}
+    return {
+        "pairs": comparisons.pairs(dataset, hidden, answers, means),
+        "calibration": pd.concat(bins, ignore_index=True)[COLUMNS["calibration"]],
+    }
 
 
 def _trials(folder: Path, kind: str, dataset: str) -> list[dict[str, Any]]:

@@ -6,6 +6,9 @@ from typing import Any
 BASE = "base"
 """The variant without a change."""
 
+SUBJECT = "bert-gcn"
+"""The model that the paper is about; the other tuned ones are its baselines."""
+
 CONTROLS = ("permuted labels", "shuffled text", "rewired edges")
 """Variants that stand in the main table, because they must do worse: names in the ablation `controls`."""
 

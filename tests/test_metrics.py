@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from benchmarks.metrics import decisions, per_class, prevalence, scores
+from benchmarks.metrics import BINS, brier, calibration_error, decisions, per_class, prevalence, reliability, scores
 
 
 def test_binary_by_hand() -> None:
@@ -52,3 +52,37 @@ def test_per_class_report() -> None:
     assert frame.loc["micro", "f1"] == pytest.approx(0.8)
     assert frame.loc["macro", "recall"] == pytest.approx((2 / 3 + 1) / 2)
     assert frame.loc["weighted", "recall"] == pytest.approx(0.8)
+
+
+def test_brier_equals_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    labels, chance = rng.integers(2, size=50), rng.random(50)
+    assert brier(labels, chance[:, None]) == pytest.approx(sk.brier_score_loss(labels, chance))
+    both = np.stack([1 - chance, chance], 1)
+    assert brier(labels, both) == pytest.approx(2 * sk.brier_score_loss(labels, chance)), "summed over the classes"
+    unknown = np.stack([labels, np.where(np.arange(50) < 25, labels, -1)], 1)
+    halves = [sk.brier_score_loss(labels[:n], chance[:n]) for n in (50, 25)]
+    assert brier(unknown, np.stack([chance, chance], 1)) == pytest.approx(np.mean(halves))
+
+
+def test_a_reliability_diagram_by_hand() -> None:
+    """30 students, so two a bin; of the two with a chance of 0.2, one has the label, and so on."""
+    chance = np.repeat(np.linspace(0.2, 0.9, BINS), 2)
+    labels = np.tile([0, 1], BINS)
+    found = reliability(labels, chance[:, None])
+    assert found["predicted"].tolist() == pytest.approx(np.linspace(0.2, 0.9, BINS))
+    assert (found["observed"] == 0.5).all()
+    assert found["share"].tolist() == pytest.approx([1 / BINS] * BINS)
+    assert calibration_error(found) == pytest.approx(np.abs(np.linspace(0.2, 0.9, BINS) - 0.5).mean())
+
+
+def test_a_constant_has_one_bin_and_no_error_at_the_base_rate() -> None:
+    found = reliability(np.array([0, 0, 0, 1]), np.full((4, 1), 0.25))
+    assert found.drop(columns="bin").to_numpy().tolist() == [[1.0, 0.25, 0.25]]
+    assert calibration_error(found) == 0
+
+
+def test_several_classes_are_asked_whether_the_decision_is_right() -> None:
+    found = reliability(np.array([0, 2]), np.array([[0.6, 0.3, 0.1], [0.1, 0.5, 0.4]]))
+    assert found["predicted"].tolist() == [0.5, 0.6]
+    assert found["observed"].tolist() == [0, 1]

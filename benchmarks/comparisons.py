@@ -1,0 +1,187 @@
+"""Paired differences of a dataset's rows on the same splits, seeds and test students, with a verdict each.
+
+Four questions are asked of the headline score, and Holm's correction is over the comparisons of one question:
+`subject` (each row against BERT+GCN), `baseline` (each row against the strongest baseline, which validation names),
+`best` (each tuned row against the one that came out best on test, for marks in tables) and `base` (each variant
+against its unchanged model).
+
+What a difference is compared with follows the dataset's replication. `folds`: the corrected resampled t over folds,
+seeds averaged inside each. `fixed`: students and seeds are resampled, and nothing is claimed of other splits. `groups`:
+the same in each group alone. Fewer than three folds have no spread worth the name (with two, the interval is 12.7
+standard errors wide to each side), so they are treated as fixed ones. Floor 2.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import stats
+from benchmarks.columns import COLUMNS, headline
+from benchmarks.metrics import decisions
+from benchmarks.variants import BASE, SUBJECT
+
+FOLDS = 3
+"""Folds from which on their spread is estimated."""
+SEED = 20_262
+"""Of the bootstrap: the same draws for each model, run and machine."""
+
+Row = tuple[str, str]  # model, variant
+Cell = tuple[str, int]  # split, seed
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Labels [n] or [n, K] of each split's test students, and how many students it trains on."""
+
+    kind: str
+    replication: str
+    labels: dict[str, np.ndarray]
+    trained: dict[str, int]
+
+    @property
+    def scopes(self) -> list[tuple[str, list[str]]]:
+        """What is compared at once: a name ("" is all together) and its splits."""
+        splits = list(self.labels)
+        return [(s, [s]) for s in splits] if self.replication == "groups" else [("", splits)]
+
+    @property
+    def folds(self) -> bool:
+        """Whether the splits' own spread is what a difference is compared with."""
+        return self.replication == "folds" and len(self.labels) >= FOLDS
+
+
+@dataclass(frozen=True)
+class Replicates:
+    """One row's headline score on one split, seeds averaged: the score, resampled [draws], each student's influence."""
+
+    seeds: tuple[int, ...]
+    score: float
+    draws: np.ndarray
+    influence: np.ndarray
+
+
+def pairs(
+    dataset: str,
+    sealed: Sealed,
+    predictions: dict[Row, dict[Cell, np.ndarray]],
+    validation: dict[str, float],
+) -> pd.DataFrame:
+    """All comparisons of a dataset, as COLUMNS["pairs"].
+
+    `predictions` are test probabilities [n, K] by row and run; `validation` the validation score of each tuned model,
+    seeds and splits averaged. Rows are compared where both have all splits, with the same seeds.
+    """
+    counts = {
+        split: stats.student_draws(len(labels), np.random.default_rng([SEED, place]))
+        for place, (split, labels) in enumerate(sealed.labels.items())
+    }
+    replicates = {row: _replicates(sealed, counts, runs) for row, runs in predictions.items()}
+    found: list[dict[str, Any]] = []
+    for question, asked in groupby(_asked(replicates, validation), key=lambda one: one[0]):
+        cells: list[dict[str, Any]] = []
+        for _, row, reference in asked:
+            of = dict(zip(("model", "variant", "reference", "reference_variant"), (*row, *reference), strict=True))
+            for scope, splits in sealed.scopes:
+                one, two = ([replicates[r][s] for s in splits if s in replicates[r]] for r in (row, reference))
+                if len(one) == len(splits) and [r.seeds for r in one] == [r.seeds for r in two]:
+                    cells.append({"question": question, **of, "split": scope, **_compared(sealed, splits, one, two)})
+        adjusted = stats.holm(np.array([cell["estimate"].p for cell in cells]))
+        for cell, p in zip(cells, adjusted.tolist(), strict=True):
+            estimate = cell.pop("estimate")
+            cell |= {"difference": estimate.value, "low": estimate.low, "high": estimate.high, "p": estimate.p}
+            cell |= {"p_adjusted": p, "verdict": stats.verdict(estimate, p)}
+        found += cells
+    frame = pd.DataFrame(found, columns=COLUMNS["pairs"])
+    return frame.assign(dataset=dataset, metric=headline(sealed.kind))
+
+
+def score(kind: str, labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """The headline score of labels [n] or [n, K] and probabilities [n, K]."""
+    return float(_resampled(kind, labels, probabilities, np.ones((len(labels), 1)))[0])
+
+
+def _asked(rows: dict[Row, dict[str, Replicates]], validation: dict[str, float]) -> Iterator[tuple[str, Row, Row]]:
+    """Question, row and reference of each comparison."""
+    bases = [row for row in rows if row[1] == BASE and rows[row]]
+    tuned = [row for row in bases if row[0] in validation]
+    baselines = [row for row in tuned if row[0] != SUBJECT]
+    references = {
+        "subject": [row for row in bases if row[0] == SUBJECT],
+        "baseline": sorted(baselines, key=lambda row: -validation[row[0]])[:1],
+        "best": sorted(tuned, key=lambda row: -np.mean([r.score for r in rows[row].values()]))[:1],
+    }
+    for question, named in references.items():
+        for reference in named:
+            for row in tuned if question == "best" else bases:
+                if row != reference:
+                    yield question, row, reference
+    for row in rows:
+        if row[1] != BASE and (row[0], BASE) in rows:
+            yield "base", row, (row[0], BASE)
+
+
+def _replicates(sealed: Sealed, counts: dict[str, np.ndarray], runs: dict[Cell, np.ndarray]) -> dict[str, Replicates]:
+    """A row's replicates by split, of those that have runs; `counts` [n, draws] are each split's resampled students."""
+    found = {}
+    for split, labels in sealed.labels.items():
+        seeds = tuple(sorted(seed for name, seed in runs if name == split))
+        if not seeds:
+            continue
+        answers = [runs[split, seed] for seed in seeds]
+        draws = np.stack([_resampled(sealed.kind, labels, answer, counts[split]) for answer in answers])
+        picked = stats.student_draws(len(seeds), np.random.default_rng([SEED, len(seeds)]))
+        found[split] = Replicates(
+            seeds,
+            float(np.mean([score(sealed.kind, labels, answer) for answer in answers])),
+            stats.over_seeds(draws, picked),
+            np.mean([_influence(sealed.kind, labels, answer) for answer in answers], axis=0),
+        )
+    return found
+
+
+def _compared(sealed: Sealed, splits: list[str], one: list[Replicates], two: list[Replicates]) -> dict[str, Any]:
+    """The difference of two rows over `splits`, and the first one's own score."""
+    floors = [stats.resolution_floor(a.influence - b.influence) for a, b in zip(one, two, strict=True)]
+    scores = np.array([[r.score for r in side] for side in (one, two)])
+    if sealed.folds:
+        ratio = float(np.mean([len(sealed.labels[split]) / sealed.trained[split] for split in splits]))
+        estimate, own = (stats.corrected_t(values, ratio) for values in (scores[0] - scores[1], scores[0]))
+        by = f"{len(splits)} folds"
+    else:
+        draws = [np.mean([r.draws for r in side], axis=0) for side in (one, two)]
+        estimate = stats.percentile(float((scores[0] - scores[1]).mean()), draws[0] - draws[1])
+        own = stats.percentile(float(scores[0].mean()), draws[0])
+        by = "students and seeds"
+    return {
+        "estimate": estimate, "by": by, "runs": sum(len(r.seeds) for r in one), "floor": float(np.mean(floors)),
+        "score": own.value, "score_low": own.low, "score_high": own.high,
+    }  # fmt: skip
+
+
+def _questions(labels: np.ndarray, answers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each binary question: who [n] has a known answer, whether it is yes [n'], and her probability of it [n']."""
+    columns = labels.reshape(len(labels), -1)
+    return [(y >= 0, y[y >= 0] == 1, p[y >= 0]) for y, p in zip(columns.T, answers.T, strict=True)]
+
+
+def _resampled(kind: str, labels: np.ndarray, answers: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Headline scores [draws] of one run, resampled by `counts` [n, draws]."""
+    if headline(kind) == "accuracy":
+        return stats.accuracy_draws(decisions(answers) == labels, counts)
+    areas = [stats.auc_draws(yes, chance, counts[known]) for known, yes, chance in _questions(labels, answers)]
+    return np.mean(areas, axis=0)
+
+
+def _influence(kind: str, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """What each student [n] moves the headline score of one run."""
+    if headline(kind) == "accuracy":
+        return stats.accuracy_influence(decisions(answers) == labels)
+    asked = _questions(labels, answers)
+    moved = np.zeros((len(asked), len(labels)))
+    for of, (known, yes, chance) in zip(moved, asked, strict=True):
+        of[known] = stats.auc_influence(yes, chance)
+    return moved.mean(0)

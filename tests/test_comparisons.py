@@ -1,0 +1,193 @@
+"""Comparisons of rows, on predictions made up here: by hand, by metrics, by a bootstrap written out."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import learnable
+from sklearn.metrics import roc_auc_score
+
+from benchmarks import records, stats
+from benchmarks import score as scoring
+from benchmarks.columns import COLUMNS
+from benchmarks.comparisons import Sealed, pairs, score
+from benchmarks.metrics import scores
+from benchmarks.outcome import Outcome
+from benchmarks.storage import save_dataset, write_json
+
+BETTER = {"majority": 0.0, "mlp": 0.5, "gcn": 1.0, "bert-gcn": 2.0}
+VALIDATION = {"mlp": 0.6, "gcn": 0.7, "bert-gcn": 0.8}
+
+
+def toy(replication: str, splits: int, students: int = 200, seeds: int = 2) -> tuple[Sealed, dict]:
+    """Binary labels and each model's chances; a variant of GCN says the same as GCN."""
+    rng = np.random.default_rng(3)
+    labels = {str(i): rng.integers(2, size=students) for i in range(splits)}
+    predictions: dict[tuple[str, str], dict] = {}
+    for model, strength in BETTER.items():
+        for split, y in labels.items():
+            for seed in range(seeds):
+                chance = 1 / (1 + np.exp(-rng.normal(strength * (y - 0.5), 0.01 if model == "majority" else 0.7)))
+                predictions.setdefault((model, "base"), {})[split, seed] = chance[:, None]
+    predictions["gcn", "same"] = predictions["gcn", "base"]
+    return Sealed("binary", replication, labels, dict.fromkeys(labels, 2 * students)), predictions
+
+
+def found(frame: pd.DataFrame, question: str, model: str) -> Any:
+    """The one row of a question and model."""
+    (row,) = frame[(frame["question"] == question) & (frame["model"] == model)].itertuples()
+    return row
+
+
+def test_scores_and_differences_are_those_of_the_metrics() -> None:
+    sealed, predictions = toy("fixed", 1)
+    frame = pairs("toy", sealed, predictions, VALIDATION)
+    mean = {
+        model: np.mean([scores(sealed.labels["0"], predictions[model, "base"]["0", s])["roc_auc"] for s in (0, 1)])
+        for model in BETTER
+    }
+    row = found(frame, "subject", "gcn")
+    assert row.score == pytest.approx(mean["gcn"])
+    assert row.difference == pytest.approx(mean["gcn"] - mean["bert-gcn"])
+    assert row.low < row.difference < row.high < 0
+    assert (row.verdict, row.metric, row.by, row.runs) == ("worse", "roc_auc", "students and seeds", 2)
+    assert list(frame) == COLUMNS["pairs"]
+
+
+def test_a_fixed_split_is_a_bootstrap_over_students_and_seeds() -> None:
+    sealed, predictions = toy("fixed", 1)
+    labels, rng, draws = sealed.labels["0"], np.random.default_rng(11), []
+    for _ in range(1000):
+        students, seeds = rng.integers(200, size=200), rng.integers(2, size=2)
+        one, two = (
+            np.mean([roc_auc_score(labels[students], predictions[m, "base"]["0", s][students, 0]) for s in seeds])
+            for m in ("mlp", "bert-gcn")
+        )
+        draws.append(one - two)
+    row = found(pairs("toy", sealed, predictions, VALIDATION), "subject", "mlp")
+    assert [row.low, row.high] == pytest.approx(np.quantile(draws, [0.025, 0.975]).tolist(), abs=0.01)
+
+
+def test_folds_are_a_corrected_t_of_fold_means() -> None:
+    sealed, predictions = toy("folds", 4)
+    frame = pairs("toy", sealed, predictions, VALIDATION)
+    each = [
+        np.mean([
+            score("binary", y, predictions["gcn", "base"][split, s])
+            - score("binary", y, predictions["bert-gcn", "base"][split, s])
+            for s in (0, 1)
+        ])
+        for split, y in sealed.labels.items()
+    ]  # fmt: skip
+    row, expected = found(frame, "subject", "gcn"), stats.corrected_t(np.array(each), 0.5)
+    assert (row.difference, row.low, row.high, row.p) == pytest.approx(
+        (expected.value, expected.low, expected.high, expected.p)
+    )
+    assert row.by == "4 folds"
+    assert row.runs == 8
+
+
+def test_two_folds_have_no_spread_of_their_own() -> None:
+    sealed, predictions = toy("folds", 2)
+    assert set(pairs("toy", sealed, predictions, VALIDATION)["by"]) == {"students and seeds"}
+
+
+def test_groups_stand_alone() -> None:
+    sealed, predictions = toy("groups", 2)
+    frame = pairs("toy", sealed, predictions, VALIDATION)
+    of = frame[(frame["question"] == "subject") & (frame["model"] == "gcn")]
+    assert of["split"].tolist() == ["0", "1"]
+    alone = Sealed("binary", "fixed", {"0": sealed.labels["0"]}, {"0": 400})
+    first = {row: {c: p for c, p in runs.items() if c[0] == "0"} for row, runs in predictions.items()}
+    row = found(pairs("toy", alone, first, VALIDATION), "subject", "gcn")
+    assert of[["difference", "low", "high"]].iloc[0].tolist() == [row.difference, row.low, row.high]
+
+
+def test_questions_and_who_is_asked() -> None:
+    frame = pairs("toy", *toy("fixed", 1), VALIDATION)
+    asked = {q: set(zip(of["model"], of["reference"], strict=True)) for q, of in frame.groupby("question")}
+    assert asked == {
+        "subject": {("majority", "bert-gcn"), ("mlp", "bert-gcn"), ("gcn", "bert-gcn")},
+        "baseline": {("majority", "gcn"), ("mlp", "gcn"), ("bert-gcn", "gcn")},
+        "best": {("mlp", "bert-gcn"), ("gcn", "bert-gcn")},  # controls do not compete
+        "base": {("gcn", "gcn")},
+    }
+
+
+def test_the_strongest_baseline_is_named_without_test_labels() -> None:
+    sealed, predictions = toy("fixed", 1)
+    flipped = Sealed("binary", "fixed", {"0": 1 - sealed.labels["0"]}, sealed.trained)
+    for labels in (sealed, flipped):
+        frame = pairs("toy", labels, predictions, VALIDATION | {"mlp": 0.9})
+        assert set(frame.loc[frame["question"] == "baseline", "reference"]) == {"mlp"}
+
+
+def test_holm_is_over_the_comparisons_of_a_question() -> None:
+    frame = pairs("toy", *toy("folds", 3), VALIDATION)
+    for _, of in frame.groupby("question"):
+        assert of["p_adjusted"].tolist() == stats.holm(of["p"].to_numpy()).tolist()
+
+
+def test_a_row_that_says_the_same_is_tied() -> None:
+    frame = pairs("toy", *toy("fixed", 1), VALIDATION)
+    (row,) = frame[frame["variant"] == "same"].itertuples()
+    assert (row.difference, row.p, row.verdict, row.floor) == (0, 1, "tied", 0)
+
+
+def test_rows_are_compared_on_the_same_runs_only() -> None:
+    sealed, predictions = toy("fixed", 1)
+    predictions["gcn", "same"] = {("0", 0): predictions["gcn", "base"]["0", 0]}
+    assert "base" not in set(pairs("toy", sealed, predictions, VALIDATION)["question"])
+
+
+def test_nothing_to_compare() -> None:
+    sealed, predictions = toy("fixed", 1)
+    frame = pairs("toy", sealed, {("majority", "base"): predictions["majority", "base"]}, {})
+    assert frame.empty
+    assert list(frame) == COLUMNS["pairs"]
+
+
+def test_several_classes_are_judged_by_accuracy_and_several_questions_by_their_mean_area() -> None:
+    labels = np.array([0, 1, 2, 2])
+    assert score("multiclass", labels, np.eye(3)[[0, 1, 2, 0]]) == 0.75
+    answers = np.array([[0, 1], [1, 0], [1, -1], [0, 1]])
+    chances = np.array([[0.1, 0.7], [0.8, 0.6], [0.3, 0.9], [0.5, 0.2]])
+    assert score("multilabel", answers, chances) == pytest.approx(scores(answers, chances)["roc_auc"])
+
+
+def test_score_writes_them_and_records_hold_them(tmp_path: Path) -> None:
+    """The stronger model on validation is the reference; older records, without these files, load as well."""
+    dataset = learnable()
+    for name in ("data", "sealed"):
+        (tmp_path / name).mkdir()
+    save_dataset(dataset, tmp_path / "data", tmp_path / "sealed")
+    Outcome("ok").write(tmp_path / "data")
+    rng = np.random.default_rng(0)
+    for model, strength in BETTER.items():
+        chances = rng.normal(strength * dataset.labels[:, None], 0.7, (len(dataset.labels), 1))
+        folder, tuning = tmp_path / "predictions" / model, tmp_path / "tuning" / model
+        for place in (folder, tuning):
+            place.mkdir(parents=True)
+            Outcome("ok").write(place)
+        write_json(tuning / "trials.json", [])
+        sides = {
+            f"base/{name}/0/{side}": 1 / (1 + np.exp(-chances[getattr(split, side)]))
+            for name, split in dataset.splits.items()
+            for side in ("validation", "test")
+        }
+        np.savez(folder / "predictions.npz", **sides)
+    folders, tunings = ([tmp_path / kind / m for m in BETTER] for kind in ("predictions", "tuning"))
+    out = tmp_path / "toy"
+    scoring.run("toy", tmp_path / "data", tmp_path / "sealed", folders, out, tuning=tunings[1:])
+    found = records.load([out], list(BETTER), "snakemake")
+    assert set(found.pairs.loc[found.pairs["question"] == "baseline", "reference"]) == {"gcn"}
+    assert set(found.calibration["model"]) == set(BETTER)
+    of = found.calibration[found.calibration["model"] == "gcn"]
+    assert of["share"].sum() == pytest.approx(2), "two runs"
+    for name in ("pairs", "calibration"):
+        (out / f"{name}.parquet").unlink()
+    older = records.load([out], list(BETTER), "snakemake")
+    assert older.pairs.empty
+    assert older.calibration.empty
