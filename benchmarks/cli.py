@@ -1,7 +1,7 @@
 """`sgn`: one verb a module of `benchmarks/`, loaded when it is called.
 
-A verb's flags are the parameters of its `run`: a path, a number, a word, a list of these, or JSON for a mapping.
-Parameters before a `/` are given without a flag.
+A verb's flags are the parameters of its `run`: a path, a number, a word, a list of these, or JSON for a mapping; for
+one that is true or false, the flag alone. Parameters before a `/` are given without a flag.
 """
 
 import argparse
@@ -49,6 +49,7 @@ VERBS = {
     "check-model": Verb(
         "whether a model file keeps its contract, a line a check; exit status 1 if any failed", guarded=True
     ),
+    "doctor": Verb("what this machine is and what the suite will do on it; exit status 1 if something stops it"),
     "check-published": Verb("our baselines beside published numbers, by the papers' protocols"),
     "cards": Verb("prepared datasets to the generated block of their data cards"),
     "keep": Verb("results of a tier to a reference that can be committed"),
@@ -111,6 +112,9 @@ def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
         kind = parameter.annotation
         if _is_bare(parameter):
             parser.add_argument(name, type=kind)
+            continue
+        if kind is bool:
+            parser.add_argument(f"--{name.replace('_', '-')}", action="store_true")
             continue
         options: dict[str, Any] = {"required": parameter.default is inspect.Parameter.empty}
         if not options["required"]:

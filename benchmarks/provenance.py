@@ -20,7 +20,7 @@ def provenance(threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: importlib.metadata.version(name) for name in LIBRARIES},
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": threads,
     }
@@ -38,7 +38,7 @@ def _commit() -> str:
     return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
 
 
-def _processor() -> str:
+def processor() -> str:
     """Model name of the processor, as far as the system tells."""
     info = Path("/proc/cpuinfo")
     if info.exists():
