@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib import pyplot as plt
 
 from benchmarks import records, style
 from benchmarks.modules import load
@@ -23,3 +24,4 @@ def run(
     output.parent.mkdir(parents=True, exist_ok=True)
     for suffix, no_date in ((".svg", {"Date": None}), (".pdf", {"CreationDate": None}), (".png", {})):
         figure.savefig(output.with_suffix(suffix), metadata=no_date, bbox_inches="tight")
+    plt.close(figure)

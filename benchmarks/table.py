@@ -1,7 +1,9 @@
 """Verb `table`: records to a table in CSV (numbers as they are), Markdown and LaTeX (rounded).
 
 What `make(records)` returns: rows labeled by the index; a pair of columns (name, "mean") and (name, "sd") is shown
-as one, mean ± sd; `attrs["caption"]` and `attrs["notes"]` stand around it.
+as one, mean ± sd, and so are (name, "value"), (name, "low") and (name, "high"), with the interval in brackets; a column
+(name, "p") holds p values. `attrs["caption"]` and `attrs["notes"]` stand around it; `attrs["marks"]` says by column as
+shown which cells, row by row, are BEST (bold), TIED (underlined) or "".
 """
 
 import itertools
@@ -17,13 +19,24 @@ from benchmarks.records import Records
 from benchmarks.style import label
 
 DASH = "\N{EN DASH}"
+BEST, TIED = "best", "tied"
+MARKDOWN_MARKS = {BEST: "**{}**", TIED: "<u>{}</u>", "": "{}"}
+LATEX_MARKS = {BEST: "\\textbf{{{}}}", TIED: "\\underline{{{}}}", "": "{}"}
+"""Marks in Markdown and in LaTeX."""
 PAGE_ROWS = 45
 WIDE = 4
 """Columns from which on a table is scaled to the width of the text."""
 
 LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
-    | {"\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "±": "$\\pm$", DASH: "--"}
+    | {
+        "\\": "\\textbackslash{}",
+        "~": "\\textasciitilde{}",
+        "^": "\\textasciicircum{}",
+        "±": "$\\pm$",
+        DASH: "--",
+        "<": "$<$",
+    }
 )
 
 
@@ -70,13 +83,18 @@ def row_label(found: Records, dataset: str, model: str, marks: dict[tuple[str, .
 
 
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table as text: three decimals, mean ± sd in one column, a dash where there is nothing."""
+    """The table as text: three decimals, mean ± sd or value [low, high] as one, a dash where there is nothing."""
     shown = pd.DataFrame(index=frame.index)
     for column in frame.columns:
         name, part = column if isinstance(column, tuple) else (column, "")
-        if part == "sd":
+        if part in ("sd", "low", "high"):
             continue
-        if part == "mean":
+        if part == "value":
+            ends = zip(*(frame[name, end] for end in ("value", "low", "high")), strict=True)
+            shown[name] = [_number(v) if math.isnan(a) else f"{v:.3f} [{a:.3f}, {b:.3f}]" for v, a, b in ends]
+        elif part == "p":
+            shown[f"{name} p"] = ["< 0.001" if p < 0.001 else _number(p) for p in frame[column]]
+        elif part == "mean":
             pairs = zip(frame[name, "mean"], frame[name, "sd"], strict=True)
             shown[name] = [_number(m) if math.isnan(s) else f"{m:.3f} ± {s:.3f}" for m, s in pairs]
         else:
@@ -87,7 +105,7 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(shown: pd.DataFrame) -> str:
     """A Markdown table with caption and notes."""
-    flat = shown.reset_index()
+    flat = _marked(shown, MARKDOWN_MARKS).reset_index()
     flat.iloc[:, 0] = flat.iloc[:, 0].where(~flat.iloc[:, 0].duplicated(), "")
     parts = [shown.attrs["caption"], flat.to_markdown(index=False, disable_numparse=True), *shown.attrs["notes"]]
     return "\n\n".join(parts) + "\n"
@@ -95,7 +113,7 @@ def markdown(shown: pd.DataFrame) -> str:
 
 def latex(shown: pd.DataFrame, name: str) -> str:
     """A LaTeX table that compiles in any document with booktabs."""
-    body = shown.map(_escaped).rename(index=_escaped, columns=_escaped)
+    body = _marked(shown.map(_escaped), LATEX_MARKS).rename(index=_escaped, columns=_escaped)
     body.index.names = [_escaped(n or "") for n in body.index.names]
     styler = body.style.hide(axis="columns", names=True) if body.columns.name else body.style
     levels = body.index.nlevels
@@ -118,6 +136,13 @@ def latex(shown: pd.DataFrame, name: str) -> str:
         f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{{label_of}}}\n"
         f"\\footnotesize\n\\setlength{{\\tabcolsep}}{{4pt}}\n{tabular}{notes}\n\\end{{table}}\n"
     )
+
+
+def _marked(shown: pd.DataFrame, looks: dict[str, str]) -> pd.DataFrame:
+    marked = shown.copy()
+    for column, marks in shown.attrs.get("marks", {}).items():
+        marked[column] = [looks[mark].format(text) for mark, text in zip(marks, shown[column], strict=True)]
+    return marked
 
 
 def _spaced(tabular: str) -> str:

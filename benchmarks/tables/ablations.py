@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.records import METRICS, Records
-from benchmarks.table import footnotes, row_label
+from benchmarks.table import DASH, footnotes, row_label
 from benchmarks.variants import BASE, CONTROLS
 
 
@@ -30,6 +30,7 @@ def make(records: Records) -> pd.DataFrame:
                         ("Difference", "mean"): difference.mean(),
                         ("Difference", "sd"): difference.std(),
                         ("Runs", ""): len(difference),
+                        ("Verdict", ""): _verdict(records, dataset, model, variant),
                     }
                 )
     columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
@@ -37,10 +38,19 @@ def make(records: Records) -> pd.DataFrame:
     frame = pd.DataFrame(rows, index=index, columns=columns)
     frame.attrs = {
         "caption": "What a change does to a model at its tuned hyper-parameters: score with the change, and difference "
-        "from the unchanged model on the same splits and seeds (mean ± standard deviation).",
+        "from the unchanged model on the same splits and seeds (mean ± standard deviation). Verdict: as in the table "
+        "of significance, on the changes to all models of a dataset.",
         "notes": [note for note in notes if any(note.split()[0] in label[2] for label in labels)],
     }
     return frame
+
+
+def _verdict(records: Records, dataset: str, model: str, variant: str) -> str:
+    """On a change, in each group where these stand alone."""
+    asked = _of(records.pairs, dataset, model)
+    asked = asked[(asked["question"] == "base") & (asked["variant"] == variant)]
+    said = [" ".join(filter(None, pair)) for pair in zip(asked["split"], asked["verdict"], strict=True)]
+    return ", ".join(said) or DASH
 
 
 def _of(frame: pd.DataFrame, dataset: str, model: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from benchmarks.records import METRICS, Records
 from benchmarks.style import label
-from benchmarks.table import footnotes, row_label
+from benchmarks.table import BEST, TIED, footnotes, row_label
 from benchmarks.variants import BASE, CONTROLS
 
 
@@ -14,9 +14,11 @@ def make(records: Records) -> pd.DataFrame:
     """A row a dataset and model, in the order of the config, then the models that a control has spoilt."""
     marks, notes = footnotes(records)
     rows, labels = [], []
+    bold: dict[str, list[str]] = {name: [] for name in METRICS.values()}
     of = ["dataset", "model", "variant"]
     asked_for = {tuple(cell) for frame in (records.outcomes, records.runs) for cell in frame[of].to_numpy().tolist()}
     for dataset in records.datasets:
+        told = _marks(records, dataset)
         cells = [(model, variant) for variant in (BASE, *CONTROLS) for model in records.models]
         for model, variant in [cell for cell in cells if (dataset, *cell) in asked_for]:
             runs = records.runs[(records.runs[of] == [dataset, model, variant]).all(axis=1)]
@@ -29,18 +31,40 @@ def make(records: Records) -> pd.DataFrame:
                 row |= {(name, "mean"): runs[metric].mean(), (name, "sd"): runs[metric].std()}
             row |= {("Prevalence", ""): runs["prevalence"].mean(), ("Runs", ""): len(runs)}
             rows.append(row)
+            for metric, name in METRICS.items():
+                bold[name].append(told.get((model, variant, metric), ""))
     frame = pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]))
     frame = frame.astype({("Runs", ""): int})
     asked = "; ".join(f"{d}: {records.cards[d]['target']} ({_size(records, d)})" for d in records.cards)
     frame.attrs = {
         "caption": "Scores on test students, mean ± standard deviation over splits and seeds. ROC-AUC and PR-AUC are "
         "one-vs-rest means where there are more than two classes; prevalence is the PR-AUC of a model that knows "
-        f"nothing. Predicted is, for {asked}."
+        "nothing. Bold: the best tuned model by the score that a dataset is judged by (accuracy where there are more "
+        "than two classes, else ROC-AUC); underlined: those that it is not significantly better than (paired, Holm at "
+        "5 %; see the table of significance). Resolution floor: the smallest difference that one test set can see, "
+        "half of the paired difference's 95 % interval if students alone were drawn anew, median over the comparisons "
+        f"with the best. Predicted is, for {asked}."
         if asked
         else "No dataset is available.",
         "notes": notes,
+        "marks": bold,
     }
     return frame
+
+
+def _best(records: Records, dataset: str) -> pd.DataFrame:
+    """Comparisons of a dataset's tuned models with the best of them."""
+    return records.pairs[(records.pairs["dataset"] == dataset) & (records.pairs["question"] == "best")]
+
+
+def _marks(records: Records, dataset: str) -> dict[tuple[str, str, str], str]:
+    """Which models, by variant and metric, are the best, or in no group worse than it."""
+    found: dict[tuple[str, str, str], str] = {}
+    for row in _best(records, dataset).to_dict("records"):
+        cell, reference = ((row[who], BASE, row["metric"]) for who in ("model", "reference"))
+        worse = row["verdict"] == "worse" or found.get(cell) == ""
+        found |= {cell: "" if worse else TIED, reference: BEST}
+    return found
 
 
 def _size(records: Records, dataset: str) -> str:
@@ -50,4 +74,6 @@ def _size(records: Records, dataset: str) -> str:
         return "no run"
     span = str(tested[0]) if len(tested) == 1 else f"{tested[0]} to {tested[-1]}"
     splits = of["split"].nunique()
-    return f"{span} test students a split, {splits} split{'s' * (splits > 1)}"
+    each = f"{span} test students a split, {splits} split{'s' * (splits > 1)}"
+    floor = _best(records, dataset)["floor"].median()
+    return each if math.isnan(floor) else f"{each}, resolution floor {floor:.3f}"
