@@ -133,7 +133,7 @@ def _replicates(sealed: Sealed, counts: dict[str, np.ndarray], runs: dict[Cell, 
             continue
         answers = [runs[split, seed] for seed in seeds]
         draws = np.stack([_resampled(sealed.kind, labels, answer, counts[split]) for answer in answers])
-        picked = stats.student_draws(len(seeds), np.random.default_rng([SEED, len(seeds)]))
+        picked = stats.seed_draws(len(seeds), np.random.default_rng([SEED, len(seeds)]))
         found[split] = Replicates(
             seeds,
             float(np.mean([score(sealed.kind, labels, answer) for answer in answers])),

@@ -31,9 +31,22 @@ class Estimate:
 
 
 def student_draws(students: int, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
-    """How often each student (or seed) is in each bootstrap sample, [n, draws]."""
-    picked = rng.integers(students, size=(draws, students)) + students * np.arange(draws)[:, None]
-    counts = np.bincount(picked.ravel(), minlength=students * draws).reshape(draws, students)
+    """How often each student is in each bootstrap sample, [n, draws]."""
+    return _counts(students, students, rng, draws)
+
+
+def seed_draws(seeds: int, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
+    """How often each seed is in each bootstrap sample, [n, draws].
+
+    A sample has n - 1 seeds, so that the variance of its mean is S²/n (Rao & Wu, 1988); with n of them it would be
+    S²(n - 1)/n², half as much where there are two. One seed is in every sample: its luck is not seen.
+    """
+    return _counts(seeds, max(1, seeds - 1), rng, draws)
+
+
+def _counts(n: int, size: int, rng: np.random.Generator, draws: int) -> np.ndarray:
+    picked = rng.integers(n, size=(draws, size)) + n * np.arange(draws)[:, None]
+    counts = np.bincount(picked.ravel(), minlength=n * draws).reshape(draws, n)
     return np.ascontiguousarray(counts.T, dtype=float)
 
 

@@ -106,6 +106,18 @@ def test_seeds_are_resampled_by_hand() -> None:
     assert stats.over_seeds(draws, np.array([[1, 2, 0], [1, 0, 2]])) == pytest.approx([0.6, 0.6, 0.9])
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_the_spread_of_resampled_seeds_is_that_of_their_mean(rng: np.random.Generator, seeds: int) -> None:
+    scores = rng.normal(0.7, 0.1, seeds)
+    draws = stats.over_seeds(np.tile(scores[:, None], (1, 40_000)), stats.seed_draws(seeds, rng, 40_000))
+    assert draws.var() == pytest.approx(scores.var(ddof=1) / seeds, rel=0.05)
+    assert draws.mean() == pytest.approx(scores.mean(), abs=0.002)
+
+
+def test_one_seed_is_in_every_sample(rng: np.random.Generator) -> None:
+    assert stats.seed_draws(1, rng, 3).tolist() == [[1, 1, 1]]
+
+
 def test_corrected_t_by_hand() -> None:
     """Mean 0.02, S² = 0.0001, J = 3, ratio 1/3: variance 0.0001 (1/3 + 1/3)."""
     found = stats.corrected_t(np.array([0.01, 0.02, 0.03]), 1 / 3)
