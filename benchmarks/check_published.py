@@ -31,7 +31,7 @@ from benchmarks.runs import fit_of
 from benchmarks.source import code_hash
 from benchmarks.table import DASH
 from benchmarks.views import arithmetic, torch_device
-from sgn.fit import EarlyStopping
+from sgn.fit import EarlyStopping, Training
 from sgn.graph import StudentGraph, TrainingView
 
 MARGIN = 0.5  # points; what two standard errors of a published mean come to
@@ -140,13 +140,13 @@ REFERENCES = (
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Training):
     """Knobs of `TwoConvolutions`."""
 
-    width: int = 64
-    dropout: float = 0.5
     lr: float = 1e-2
     weight_decay: float = 1e-2
+    width: int = 64
+    dropout: float = 0.5
 
 
 class TwoConvolutions(nn.Module):
