@@ -1,13 +1,15 @@
 """What controls and ablations change of a graph, and what they leave."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import learnable, random_graph
 
-from benchmarks import edits
-from benchmarks.storage import Known
+from benchmarks import edits, train
+from benchmarks.storage import Known, save_dataset
 
 
 @pytest.mark.parametrize("directed", [True, False])
@@ -70,3 +72,24 @@ def test_permuted_labels_stay_on_their_side() -> None:
     assert (permuted.labels[sides["test"]] == -1).all()
     assert permuted.fingerprint != known.fingerprint
     assert torch.equal(permuted.labels, known.permuted(3).labels)
+
+
+def test_each_variant_is_a_run_of_its_own(tmp_path: Path) -> None:
+    """What changes the text alone was once taken from the cache of the unchanged run."""
+    dataset = learnable()
+    folders = {name: tmp_path / name for name in ("data", "sealed", "states", "cache", "output")}
+    for folder in folders.values():
+        folder.mkdir()
+    save_dataset(dataset, folders["data"], folders["sealed"])
+    states = np.random.default_rng(0).standard_normal((240, 8)).astype(np.float32)
+    states[:, 0] += dataset.labels * 3
+    np.savez(folders["states"] / "states.npz", states=states, index=np.arange(240))
+    variants = {name: {"graph": name} for name in ("shuffled_text", "no_text", "no_features", "no_edges", "rewired")}
+    variants["permuted"] = {"labels": "permuted"}
+    train.run(
+        folders["data"], "sgn.model", ["0"], [0], 20, 20, folders["cache"], "cpu", folders["output"],
+        states=[folders["states"]], variants=variants,
+    )  # fmt: skip
+    with np.load(folders["output"] / "predictions.npz", allow_pickle=False) as file:
+        seen = {file[f"{variant}/0/0/test"].tobytes() for variant in ("base", *variants)}
+    assert len(seen) == 1 + len(variants)

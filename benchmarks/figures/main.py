@@ -28,7 +28,7 @@ def make(records: Records) -> Figure:
         figure = plt.figure(figsize=(3, 1))
         figure.text(0.5, 0.5, "no dataset is available", ha="center")
         return figure
-    heights = [len(shown[d]) + 3 for d in datasets[::COLUMNS]]  # in lines: models, title, scale
+    heights = [len(shown[d]) + 4 for d in datasets[::COLUMNS]]  # in lines: models, title, scale
     columns = min(COLUMNS, len(datasets))
     figure, axes = plt.subplots(
         len(heights), columns, figsize=(2.5 * columns, 0.17 * sum(heights) + 0.4), squeeze=False, layout="constrained",
@@ -74,8 +74,8 @@ def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown
             axis.axvline(level.mean(), color=GREY, linewidth=0.9, zorder=1, linestyle=style)
     tested, runs_each = runs["students"].mean(), len(runs) // runs["model"].nunique()
     target = textwrap.shorten(records.cards[dataset]["target"], 34)
-    axis.set_title(f"{dataset}\n{target}: {tested:.0f} students, {runs_each} runs each", fontsize=7)
-    axis.set_xlabel(f"{METRICS[metric]} on test", fontsize=7)
+    axis.set_title(f"{dataset}\n{target}", fontsize=7)
+    axis.set_xlabel(f"{METRICS[metric]} on test\n{tested:.0f} students, {runs_each} runs each", fontsize=7)
     axis.grid(axis="y", visible=False)
     axis.grid(axis="x", visible=True)
     axis.set_yticks(range(len(shown)), [label(m) for m in shown], fontsize=7)
