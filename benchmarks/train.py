@@ -73,7 +73,7 @@ def run(
             material = material_of(change.recipe)
             views = _views(material, split, seed, change).to(where)
             report = stopping(config, epochs, patience, progress.tell)
-            key = fingerprint(*setting, repr(config), views.fingerprint, [change.graph, change.labels], seed)
+            key = fingerprint(*setting, repr(config), views.fingerprint, seed)
             make = _fit_and_predict(module, config, views, material.known[split], seed, report, name)
             made = caching.arrays(cache, "runs", key, make)
         except Exception as error:

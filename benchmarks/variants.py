@@ -10,7 +10,7 @@ SUBJECT = "bert-gcn"
 """The model that the paper is about; the other tuned ones are its baselines."""
 
 CONTROLS = ("permuted labels", "shuffled text", "rewired edges")
-"""Variants that stand in the main table, because they must do worse: names in the ablation `controls`."""
+"""Variants that stand in the main table: where their source matters they must do worse."""
 
 KEYS = ("graph", "labels", "recipe")
 """Keys of a variant that are no knobs of its model."""

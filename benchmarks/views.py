@@ -78,7 +78,8 @@ class Material:
         training = replace(view, graph=scaler(degrees))
         whole = len(view.graph) == len(graph)
         prediction = training.graph if whole else scaler(with_degrees(graph))
-        parts = [known.fingerprint, self._base, *(t.numpy() for t in (states, logits) if t is not None)]
+        rows = (graph.states, graph.logits, graph.text_index)  # of the changed graph
+        parts = [known.fingerprint, self._base, *(t.numpy() for t in rows if t is not None)]
         parts += [graph.edges.numpy(), graph.weights.numpy(), graph.x.numpy()]
         return Views(training, prediction, fingerprint(*parts))
 
