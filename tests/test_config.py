@@ -138,7 +138,7 @@ def test_every_row_has_the_same_budget(config: dict[str, Any]) -> None:
 
 
 def test_a_model_may_name_its_datasets(config: dict[str, Any]) -> None:
-    assert models_of(config, "webkb") == ["majority", *config["models"]]
+    assert models_of(config, "mooc-ed-day20") == ["majority", *config["models"]]
     assert models_of(config, "reddit-college-day42") == ["majority", "mlp", "gcn", "transformer", "bert-gcn"]
     everywhere = [m for m in config["models"] if m != "gcn"]
     config["models"] = {m: {**entry_of(config, m), "datasets": ["synthetic"]} for m in everywhere} | {
