@@ -1,6 +1,9 @@
 """Shared fixtures: a small dataset, a small Transformer on disk, and copies of the workflow to experiment on."""
 
 import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch loads: a worker a core, and on small tensors threads only wait
+
 import shutil
 import subprocess
 import sys
