@@ -82,6 +82,7 @@ class Dataset:
     persons: np.ndarray | None = None  # [N] who a node is, where one person may be several nodes
     remarks: tuple[str, ...] = ()  # sentences for the data card: choices made, checks that cannot be made and why
     truth: Truth | None = None  # of a synthetic network, for its oracle
+    lead: np.ndarray | None = None  # [N] days from the cut-off until the outcome shows; NaN where nobody knows
 
     def __post_init__(self) -> None:
         if self.text not in TEXTS:
@@ -90,6 +91,8 @@ class Dataset:
             raise ValueError(f"replication {self.replication!r} is not one of {', '.join(REPLICATIONS)}")
         if len(self.labels) != len(self.graph):
             raise ValueError(f"{len(self.labels)} labels for {len(self.graph)} students")
+        if self.lead is not None and self.lead.shape != (len(self.graph),):
+            raise ValueError(f"{len(self.lead)} lead times for {len(self.graph)} students")
         values = 2 if self.task.kind == "multilabel" else len(self.task.classes)
         if self.labels.max() >= values:
             raise ValueError(f"label {self.labels.max()}, but the classes are {self.task.classes}")

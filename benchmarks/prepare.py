@@ -5,16 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import raw
+from benchmarks.labeling import thinned
 from benchmarks.leaks import suspicions
 from benchmarks.modules import load
 from benchmarks.storage import save_dataset
 
 
 def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, output: Path, sealed_output: Path) -> None:
-    """Build the dataset that module `make` describes, with `options`, from the raw files under `mirror` or data/."""
-    module = load(make)
-    folder = raw.folder_for(module, options, mirror)
-    dataset = module.make(folder, splits=splits, **options)
+    """Build the dataset that module `make` describes, with `options`, from the raw files under `mirror` or data/.
+
+    One option is every dataset's: "labeled", the share of students whose labels are known, see `labeling.thinned`.
+    """
+    module, own = load(make), {name: value for name, value in options.items() if name != "labeled"}
+    folder = raw.folder_for(module, own, mirror)
+    dataset = module.make(folder, splits=splits, **own)
+    if "labeled" in options:
+        dataset = thinned(dataset, options["labeled"])
     found = suspicions(dataset)
     for line in found:
         print(line)

@@ -26,6 +26,8 @@ def save_dataset(dataset: Dataset, data: Path, sealed: Path) -> None:
         known |= {f"{name}/{side}": getattr(split, side) for side in ("train", "validation", "test", "hidden")}
         known |= {f"{name}/{side}_labels": dataset.labels[getattr(split, side)] for side in ("train", "validation")}
         hidden |= {f"{name}/test": split.test, f"{name}/test_labels": dataset.labels[split.test]}
+        if dataset.lead is not None:
+            hidden[f"{name}/test_lead"] = dataset.lead[split.test]
     np.savez(data / "splits.npz", **known)  # type: ignore[arg-type]
     np.savez(sealed / "labels.npz", **hidden)  # type: ignore[arg-type]
     card = {
@@ -120,6 +122,12 @@ def load_test(sealed: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Ids and labels of a split's test students. Only `score` may call this."""
     with np.load(sealed / "labels.npz", allow_pickle=False) as file:
         return file[f"{name}/test"], file[f"{name}/test_labels"]
+
+
+def load_lead(sealed: Path, name: str) -> np.ndarray | None:
+    """Days until the outcome of each of a split's test students; None for a dataset that knows of none. As above."""
+    with np.load(sealed / "labels.npz", allow_pickle=False) as file:
+        return file.get(f"{name}/test_lead")
 
 
 def read_json(path: Path) -> Any:

@@ -35,7 +35,8 @@ FILES = {
 }
 SOURCE = "Harvard Dataverse, https://doi.org/10.7910/DVN/ZZH3UB"
 
-SPLITS = (15, "fixed")  # within a run, folds by number, three times five; from run to run, the one
+SPLITS = (15, "fixed")  # within a run, folds by number, three times five; from run to run, the one, or random ones
+FIXED = SPLITS[1]
 RANGES = {"cutoff": (0, None)}
 
 RUNS = {"1": (1,), "2": (2,), "1 to 2": (1, 2)}
@@ -115,6 +116,10 @@ LATER_REMARKS = (
     "trained on in one and tested in the other, half a year later.",
     "Run 1 ended before run 2 began, so training knows nothing of the time of the test.",
 )
+MIXED_REMARKS = (
+    LATER_REMARKS[0],
+    "The sides are as large as those of the split by run and drawn at random from both runs, the test included.",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +132,7 @@ class Course:
     edges: np.ndarray
     weights: np.ndarray
     labels: np.ndarray
+    lead: np.ndarray
 
 
 def needed(run: int | str = 1) -> list[str]:
@@ -145,7 +151,8 @@ def make(
 
     `cutoff` counts days from the date of a run's first comment. `run` is 1, 2, or "1 to 2". Within a run, a split is a
     fold of a repeated 5-fold cross-validation, "7" is repetition 1, fold 2. For "1 to 2" both are components of one
-    graph, and the one split, "fixed", trains and validates on run 1 and tests on run 2, which is hidden from training.
+    graph, and the split "fixed", which stands alone, trains and validates on run 1 and tests on run 2, which is hidden
+    from training. Beside it, "0" to "14" there are sides of the same sizes drawn from both runs, what is tested hidden.
     With `text` "length" a template says how many titles and words of titles there are, and none of them: a control.
     Raises ValueError for another run, a table with missing columns, unknown or repeated people, or a `cutoff` that
     leaves nothing to predict.
@@ -168,11 +175,16 @@ def make(
         task=Task("binary", ("stays", "drops out")),
         target="drops out of the forum",
         text="titles" if titles else "template",
-        replication="fixed" if later else "folds",
-        splits=named(splits, {SPLITS[1]: _later(labels, first[1])})
+        replication="fixed" if FIXED in splits else "folds",
+        splits=_later(splits, labels, first[1])
         if later
         else {name: stratified_fold(labels, name, FOLDS, validation=0.25) for name in map(str, splits)},
-        remarks=(*(TITLES_REMARKS if titles else LENGTH_REMARKS), *REMARKS, *(LATER_REMARKS if later else ())),
+        remarks=(
+            *(TITLES_REMARKS if titles else LENGTH_REMARKS),
+            *REMARKS,
+            *((LATER_REMARKS if FIXED in splits else MIXED_REMARKS) if later else ()),
+        ),
+        lead=np.concatenate([course.lead for course in courses]),
     )
 
 
@@ -182,13 +194,17 @@ def _runs(run: int | str) -> tuple[int, ...]:
     return RUNS[str(run)]
 
 
-def _later(labels: np.ndarray, first: int) -> Split:
-    """A fifth of those before `first` validates, stratified; those from `first` on are tested."""
+def _later(splits: Sequence[str], labels: np.ndarray, first: int) -> dict[str, Split]:
+    """A fifth of those before `first` validates, stratified; those from `first` on are tested. Or as many at random."""
     from sklearn.model_selection import train_test_split
 
+    if FIXED in splits and len(splits) > 1:
+        raise ValueError(f"split {FIXED!r} stands alone: it is no draw, and an interval over both means nothing")
     train, validation = train_test_split(np.arange(first), test_size=0.2, stratify=labels[:first], random_state=0)
-    test = np.arange(first, len(labels))
-    return Split(np.sort(train), np.sort(validation), test, hidden=test)
+    orders = {FIXED: np.concatenate([train, validation, np.arange(first, len(labels))])}
+    orders |= {str(draw): np.random.RandomState(draw).permutation(len(labels)) for draw in range(SPLITS[0])}
+    sides = {name: [np.sort(ids) for ids in np.split(order, [len(train), first])] for name, order in orders.items()}
+    return named(splits, {name: Split(*ids, ids[2]) for name, ids in sides.items()})  # who is tested is hidden
 
 
 def _course(raw: Path, run: int, cutoff: int) -> Course:
@@ -212,7 +228,8 @@ def _course(raw: Path, run: int, cutoff: int) -> Course:
     x["words in titles"] = np.log1p(words)
     texts = tuple("; ".join(f"{title} ({category})" for title, category in own.items()) for own in titles)
     lengths = tuple(f"{count} words in {len(own)} titles." for count, own in zip(words, titles, strict=True))
-    return Course(x, texts, lengths, *_edges(before, cohort), labels)
+    left = np.full(len(cohort), float(comments["day"].max() - cutoff))  # only then is it sure that nothing follows
+    return Course(x, texts, lengths, *_edges(before, cohort), labels, left)
 
 
 def _features(before: pd.DataFrame, cohort: pd.Index, staff: set[str], cutoff: int) -> pd.DataFrame:

@@ -155,6 +155,7 @@ def make(
         replication="fixed" if "2014" in map(str, splits) else "groups",
         splits=_splits(splits, students),
         persons=students["id_student"].to_numpy(),
+        lead=(students["date_unregistration"] - cutoff).to_numpy(),  # until they withdraw
         remarks=(*REMARKS, *CONSTRUCTED[edges], *([] if log is None else [UNKNOWN_BYTES])),
     )
 

@@ -82,6 +82,8 @@ def test_cohort_is_who_acts_after_the_cutoff(tmp_path: Path) -> None:
     dataset = act_mooc.make(saved(tmp_path, course()), [])
     assert dataset.labels.tolist() == [0, 1] * 12 + [1], "24, whose last action is at the cut-off, is none of them"
     assert dataset.text == "template"
+    assert dataset.lead is not None
+    assert dataset.lead.tolist() == pytest.approx([1.0] * 24 + [1 / DAY]), "until the last action"
 
 
 def test_text_has_totals_then_days_newest_first(tmp_path: Path) -> None:

@@ -194,6 +194,31 @@ def test_later_run_is_tested(tmp_path: Path) -> None:
     assert any("each run numbers its people anew" in remark for remark in dataset.remarks)
 
 
+def test_random_sides_are_as_large_as_those_of_the_later_run(tmp_path: Path) -> None:
+    forum(tmp_path)
+    dataset = mooc_ed.make(forum(tmp_path, run=2), ["0", "14"], run="1 to 2")
+    assert sizes(dataset) == {"0": (16, 4, 20, 20), "14": (16, 4, 20, 20)}
+    first, last = dataset.splits["0"], dataset.splits["14"]
+    assert first.test.tolist() == first.hidden.tolist()
+    assert {test < 20 for test in first.test.tolist()} == {True, False}, "learners of both runs are tested"
+    assert first.test.tolist() != last.test.tolist()
+    assert dataset.replication == "folds"
+    assert any("drawn at random from both runs" in remark for remark in dataset.remarks)
+
+
+def test_lead_time_lasts_until_the_end_of_a_run(tmp_path: Path) -> None:
+    forum(tmp_path)
+    forum(tmp_path, comment("1", "2", "5/15/13 17:00"), run=2)
+    ends = [mooc_ed.make(tmp_path, [], run=run, cutoff=19).lead for run in (1, 2)]
+    both = mooc_ed.make(tmp_path, [], run="1 to 2", cutoff=19).lead
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert both is not None
+    assert len(set(ends[0])) == len(set(ends[1])) == 1
+    assert ends[1][0] > ends[0][0] > 0
+    assert both.tolist() == [*ends[0], *ends[1]]
+
+
 @pytest.mark.parametrize("run", [1, 2])
 def test_knows_nothing_after_the_cutoff(tmp_path: Path, run: int) -> None:
     before = mooc_ed.make(forum(tmp_path, run=run), [], run=run)
@@ -251,8 +276,8 @@ def test_bad_columns_options_and_splits(tmp_path: Path) -> None:
     assert set(mooc_ed.needed("1 to 2")) == set(mooc_ed.FILES)
     with pytest.raises(ValueError, match="no split 'cornell'; splits are whole numbers"):
         mooc_ed.make(folder, ["cornell"])
-    with pytest.raises(ValueError, match="no split '0'; there are fixed"):
-        mooc_ed.make(forum(folder, run=2), ["0"], run="1 to 2")
+    with pytest.raises(ValueError, match="split 'fixed' stands alone"):
+        mooc_ed.make(forum(folder, run=2), ["0", "fixed"], run="1 to 2")
     rows = read(folder / "DLT1_Edgelist.csv")
     rows[3][-1] = "third"
     write(folder / "DLT1_Edgelist.csv", rows)

@@ -136,6 +136,10 @@ def test_cohort_is_registered_and_not_yet_gone(make: Any) -> None:
     assert dataset.persons.tolist()[:7] == [1, 2, 4, 5, 7, 8, 10]
     assert len(dataset.graph) == 27
     assert column(dataset, "day of registration")[:4] == [-1, 30, -6, -5], "unknown is the median of 2013"
+    assert dataset.lead is not None
+    assert dataset.lead[4] == 1, "7 is gone the day after"
+    assert set(dataset.lead[dataset.labels == 1]) == {70.0}, "those who withdraw do so on day 100"
+    assert np.isnan(dataset.lead).sum() == (dataset.labels == 0).sum() - 1
 
 
 def test_tasks_ask_about_the_end(make: Any) -> None:

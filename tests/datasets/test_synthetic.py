@@ -110,6 +110,8 @@ def test_several_behaviors() -> None:
 
 def test_before_the_cutoff_nothing_later_is_seen() -> None:
     early, late = network(onset=True, cutoff=4), network(onset=True, cutoff=10)
+    assert early.lead is not None
+    assert set(early.lead) == {42.0}, "six weeks are left"
     assert late.truth is not None
     assert early.truth is not None
     for before, after in zip(early.graph.texts, late.graph.texts, strict=True):
