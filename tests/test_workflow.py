@@ -11,18 +11,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from conftest import ROOT, copy_workflow, run
 
-from benchmarks.config import models_of, recipe_of
-from benchmarks.grid import cells
-from benchmarks.modules import load
-from benchmarks.recipes import finetuned
 from benchmarks.table import DASH
 
 NEW_MODEL = '''"""A new model: logistic regression on the features."""
@@ -135,45 +130,59 @@ def changed(file: Path, old: str, new: str) -> Iterator[None]:
 
 OUTPUTS = {"score": 1, "table": 3, "figure": 1}
 FAMILY = {"train_family": 1, "score_family": 1}
+MLP, GCN, CONFIG = "baselines/mlp.py", "baselines/gcn.py", "config/default.yaml"
 NEW_LINE = ("def make(", "CHANGED = True\n\n\ndef make(")
-CHANGES = [
-    ("comment", "baselines/mlp.py", "build = MLP", "build = MLP  # with the shared loop", {}),
-    ("docstring", "sgn/blocks.py", '"""The blocks', '"""The very blocks', {}),
-    (
-        "a model", "baselines/mlp.py", "range(config.layers)", "range(config.layers + 1)",
-        {"tune": 1, "train": 1, **FAMILY, **OUTPUTS},
+CHANGES = {  # what is changed, and the jobs that this asks for: where two changes share a dry run, their sum
+    "a comment and a docstring": (
+        [
+            (MLP, "build = MLP", "build = MLP  # with the shared loop"),
+            ("sgn/blocks.py", '"""The blocks', '"""The very blocks'),
+        ],
+        {},
     ),
-    (
-        "a broken model", "baselines/mlp.py", "class MLP", "class class MLP",
-        {"tune": 1, "train": 1, **FAMILY, **OUTPUTS},
+    "a model, and another that is broken": (
+        [(MLP, "range(config.layers)", "range(config.layers + 1)"), (GCN, "class GCN", "class class GCN")],
+        {"tune": 1 + 1, "train": 1 + 1, **FAMILY, **OUTPUTS},
     ),
-    (
-        "blocks", "sgn/blocks.py", "functional.gelu", "functional.relu",
+    "blocks": (
+        [("sgn/blocks.py", "functional.gelu", "functional.relu")],
         {"tune": 3, "train": 3, "train_family": 2, "score_family": 1, **OUTPUTS},
     ),
-    ("a figure", "benchmarks/figures/main.py", *NEW_LINE, {"figure": 1}),
-    ("a table", "benchmarks/tables/classes.py", *NEW_LINE, {"table": 1}),
-    (
-        "a new seed", "config/default.yaml", "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n",
+    "a figure, a table and a new table": (
+        [
+            ("benchmarks/figures/main.py", *NEW_LINE),
+            ("benchmarks/tables/classes.py", *NEW_LINE),
+            (CONFIG, "- main\n- datasets", "- main\n- ablations\n- datasets"),
+        ],
+        {"figure": 1, "table": 1 + 1},
+    ),
+    "a new seed": (
+        [(CONFIG, "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n")],
         {"finetune": 1, "train": 3, "control": 1, "oracle": 1, **OUTPUTS},
     ),
-    (
-        "a variant", "config/default.yaml", "      no edges:", "      wide:\n        width: 128\n      no edges:",
+    "a variant": (
+        [(CONFIG, "      no edges:", "      wide:\n        width: 128\n      no edges:")],
         {"train": 1, **OUTPUTS},
     ),
-    ("a new table", "config/default.yaml", "- main\n- datasets", "- main\n- ablations\n- datasets", {"table": 1}),
-    (
-        "a new dataset", "config/default.yaml", "  synthetic:\n",
-        "  other:\n    make: benchmarks.datasets.synthetic\n    splits: [0]\n    draw: 5\n  synthetic:\n",
+    "a new dataset": (
+        [
+            (
+                CONFIG,
+                "  synthetic:\n",
+                "  other:\n    make: benchmarks.datasets.synthetic\n    splits: [0]\n    draw: 5\n  synthetic:\n",
+            )
+        ],
         {"prepare": 1, "encode": 1, "tune_recipe": 1, "finetune": 1, "tune": 3, "train": 3, "control": 1, "oracle": 1}
         | OUTPUTS,
     ),
-]  # fmt: skip
+}
 
 
-@pytest.mark.parametrize(("file", "old", "new", "jobs"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
-def test_a_change_runs_what_it_must(finished: Path, file: str, old: str, new: str, jobs: dict[str, int]) -> None:
-    with changed(finished / file, old, new):
+@pytest.mark.parametrize(("edits", "jobs"), CHANGES.values(), ids=CHANGES)
+def test_a_change_runs_what_it_must(finished: Path, edits: list[tuple[str, str, str]], jobs: dict[str, int]) -> None:
+    with ExitStack() as stack:
+        for file, old, new in edits:
+            stack.enter_context(changed(finished / file, old, new))
         assert plan(finished) == Counter(jobs)
 
 
@@ -281,78 +290,6 @@ def test_a_wrong_config_stops_before_any_job(finished: Path) -> None:
         done = run(["snakemake", "--cores", "1"], finished)
     assert done.returncode != 0
     assert "unknown key 'trails' (did you mean 'trials'?)" in done.stdout + done.stderr
-
-
-@pytest.fixture(scope="module")
-def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The dry run of each tier that the repository ships, in a folder without results.
-
-    Without the rules' messages, in whose place Snakemake then prints each job's inputs and outputs.
-    """
-    folder = copy_workflow(tmp_path_factory.mktemp("plans"))
-    for file in (folder / "rules").glob("*.smk"):
-        rules = file.read_text(encoding="utf-8")
-        file.write_text(re.sub(r"    message:\n        .*\n", "", rules), encoding="utf-8")
-    tiers = {}
-    for tier in ("smoke", "default", "paper"):
-        done = run(["snakemake", "-n", "--configfile", f"config/{tier}.yaml"], folder)
-        assert done.returncode == 0, done.stdout + done.stderr
-        tiers[tier] = done.stdout + done.stderr
-    return tiers
-
-
-@pytest.mark.parametrize(("tier", "limit"), [("smoke", 30), ("default", 250)])
-def test_number_of_jobs(plans: dict[str, str], tier: str, limit: int) -> None:
-    total = re.search(r"^total +(\d+)", plans[tier], re.M)
-    assert total
-    assert int(total[1]) <= limit
-
-
-def finetuned_recipes(asked: dict, models: list[str]) -> list[dict]:
-    """The recipes of these models that are fine-tuned, each once."""
-    named = dict.fromkeys(name for model in models if (name := recipe_of(asked, model)))
-    return [asked["recipes"][name] for name in named if finetuned(asked["recipes"][name])]
-
-
-def different_texts(family: dict) -> int:
-    """Cells of a family that differ in what is fine-tuned on; those that do not share one in the cache."""
-    make, split, seen = load(family["make"]).make, str(family["split"]), set()
-    for options in cells(family["grid"]).values():
-        made = make(None, splits=[split], **family["options"], **options)
-        known = np.concatenate([made.splits[split].train, made.splits[split].validation])
-        seen.add((made.graph.texts, known.tobytes(), made.labels[known].tobytes()))
-    return len(seen)
-
-
-def test_number_of_finetunings() -> None:
-    """At most 40 on more than 300 texts; only the datasets named here have fewer or none to train on."""
-    asked = yaml.safe_load((ROOT / "config" / "default.yaml").read_text(encoding="utf-8"))
-    few_texts = {"mooc-ed-day20", "glasgow-cannabis", "physics-passfail-week38"}
-    reported, selected, count = len(asked["seeds"]), len(asked["selection_seeds"]), 0
-    for name, entry in asked["datasets"].items():
-        for recipe in finetuned_recipes(asked, models_of(asked, name)) if name not in few_texts else []:
-            each = recipe["trials"] * selected + reported + recipe.get("folds", 0) * (selected + reported)
-            count += each * len(entry["splits"])
-    many = [e for e in asked["families"].values() if e["options"]["students"] * e["options"]["train"] > 300]
-    for entry in many:
-        for recipe in finetuned_recipes(asked, entry["models"]):
-            count += different_texts(entry) * len(entry["seeds"]) * (1 + recipe.get("folds", 0))
-    assert count <= 40, f"{count} fine-tunings"
-
-
-@pytest.mark.parametrize("tier", ["smoke", "default", "paper"])
-def test_only_score_takes_sealed_labels(plans: dict[str, str], tier: str) -> None:
-    jobs = re.findall(r"^(?:local)?rule (\w+):\n    (?:input: (.*)\n    )?output: (.*)$", plans[tier], re.M)
-    assert len(jobs) > 20
-    takers = {rule for rule, inputs, _ in jobs if "/sealed/" in inputs}
-    makers = {rule for rule, _, outputs in jobs if "/sealed/" in outputs}
-    assert takers - {"score_family"} == {"score"}
-    assert makers - {"prepare_family"} == {"prepare"}
-
-
-def test_raw_files_are_inputs_of_no_rule(plans: dict[str, str]) -> None:
-    for rule, inputs in re.findall(r"^(?:local)?rule (\w+):\n    input: (.*)$", plans["default"], re.M):
-        assert all(path.startswith("results/") for path in inputs.split(", ")), rule
 
 
 def test_without_mirror_and_network_the_rest_is_there(tmp_path: Path, small_bert: Path) -> None:

@@ -1,0 +1,85 @@
+"""The tiers that the repository ships, as their dry runs plan them: how many jobs, and who takes sealed labels."""
+
+import re
+
+import numpy as np
+import pytest
+import yaml
+from conftest import ROOT, copy_workflow, run
+
+from benchmarks.config import models_of, recipe_of
+from benchmarks.grid import cells
+from benchmarks.modules import load
+from benchmarks.recipes import finetuned
+
+
+@pytest.fixture(scope="module")
+def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The dry run of each tier that the repository ships, in a folder without results.
+
+    Without the rules' messages, in whose place Snakemake then prints each job's inputs and outputs.
+    """
+    folder = copy_workflow(tmp_path_factory.mktemp("plans"))
+    for file in (folder / "rules").glob("*.smk"):
+        rules = file.read_text(encoding="utf-8")
+        file.write_text(re.sub(r"    message:\n        .*\n", "", rules), encoding="utf-8")
+    tiers = {}
+    for tier in ("smoke", "default", "paper"):
+        done = run(["snakemake", "-n", "--configfile", f"config/{tier}.yaml"], folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        tiers[tier] = done.stdout + done.stderr
+    return tiers
+
+
+@pytest.mark.parametrize(("tier", "limit"), [("smoke", 30), ("default", 250)])
+def test_number_of_jobs(plans: dict[str, str], tier: str, limit: int) -> None:
+    total = re.search(r"^total +(\d+)", plans[tier], re.M)
+    assert total
+    assert int(total[1]) <= limit
+
+
+def finetuned_recipes(asked: dict, models: list[str]) -> list[dict]:
+    """The recipes of these models that are fine-tuned, each once."""
+    named = dict.fromkeys(name for model in models if (name := recipe_of(asked, model)))
+    return [asked["recipes"][name] for name in named if finetuned(asked["recipes"][name])]
+
+
+def different_texts(family: dict) -> int:
+    """Cells of a family that differ in what is fine-tuned on; those that do not share one in the cache."""
+    make, split, seen = load(family["make"]).make, str(family["split"]), set()
+    for options in cells(family["grid"]).values():
+        made = make(None, splits=[split], **family["options"], **options)
+        known = np.concatenate([made.splits[split].train, made.splits[split].validation])
+        seen.add((made.graph.texts, known.tobytes(), made.labels[known].tobytes()))
+    return len(seen)
+
+
+def test_number_of_finetunings() -> None:
+    """At most 40 on more than 300 texts; only the datasets named here have fewer or none to train on."""
+    asked = yaml.safe_load((ROOT / "config" / "default.yaml").read_text(encoding="utf-8"))
+    few_texts = {"mooc-ed-day20", "glasgow-cannabis", "physics-passfail-week38"}
+    reported, selected, count = len(asked["seeds"]), len(asked["selection_seeds"]), 0
+    for name, entry in asked["datasets"].items():
+        for recipe in finetuned_recipes(asked, models_of(asked, name)) if name not in few_texts else []:
+            each = recipe["trials"] * selected + reported + recipe.get("folds", 0) * (selected + reported)
+            count += each * len(entry["splits"])
+    many = [e for e in asked["families"].values() if e["options"]["students"] * e["options"]["train"] > 300]
+    for entry in many:
+        for recipe in finetuned_recipes(asked, entry["models"]):
+            count += different_texts(entry) * len(entry["seeds"]) * (1 + recipe.get("folds", 0))
+    assert count <= 40, f"{count} fine-tunings"
+
+
+@pytest.mark.parametrize("tier", ["smoke", "default", "paper"])
+def test_only_score_takes_sealed_labels(plans: dict[str, str], tier: str) -> None:
+    jobs = re.findall(r"^(?:local)?rule (\w+):\n    (?:input: (.*)\n    )?output: (.*)$", plans[tier], re.M)
+    assert len(jobs) > 20
+    takers = {rule for rule, inputs, _ in jobs if "/sealed/" in inputs}
+    makers = {rule for rule, _, outputs in jobs if "/sealed/" in outputs}
+    assert takers - {"score_family"} == {"score"}
+    assert makers - {"prepare_family"} == {"prepare"}
+
+
+def test_raw_files_are_inputs_of_no_rule(plans: dict[str, str]) -> None:
+    for rule, inputs in re.findall(r"^(?:local)?rule (\w+):\n    input: (.*)$", plans["default"], re.M):
+        assert all(path.startswith("results/") for path in inputs.split(", ")), rule
