@@ -1,5 +1,6 @@
 """No test label reaches tuning or training: change them all, and every prediction stays the same, byte for byte."""
 
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -55,23 +56,34 @@ def pipeline(dataset: Dataset, place: Path, bert: Path) -> dict[str, np.ndarray]
     return predictions
 
 
-def test_predictions_do_not_depend_on_test_labels(tmp_path: Path, small_bert: Path) -> None:
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pipeline of the learnable dataset has run."""
+    return tmp_path_factory.mktemp("pipeline")
+
+
+@pytest.fixture(scope="module")
+def predictions(place: Path, small_bert: Path) -> dict[str, np.ndarray]:
+    return pipeline(learnable(), place, small_bert)
+
+
+def test_predictions_do_not_depend_on_test_labels(
+    predictions: dict[str, np.ndarray], tmp_path: Path, small_bert: Path
+) -> None:
     dataset = learnable()
     flipped = dataset.labels.copy()
     test = dataset.splits["0"].test
     flipped[test] = 1 - flipped[test]  # training labels of split 1, test labels of split 0
-    before = pipeline(dataset, tmp_path / "a", small_bert)
-    after = pipeline(replace(dataset, labels=flipped), tmp_path / "b", small_bert)
-    assert before.keys() == after.keys()
-    for key, scores in before.items():
+    after = pipeline(replace(dataset, labels=flipped), tmp_path, small_bert)
+    assert predictions.keys() == after.keys()
+    for key, scores in predictions.items():
         same = scores.tobytes() == after[key].tobytes()
         assert same == ("/base/0/" in key), f"{key}: split 0 must stay the same, and split 1, which trains on them, not"
 
 
-def test_each_seed_has_states_of_its_own(tmp_path: Path, small_bert: Path) -> None:
-    predictions = pipeline(learnable(), tmp_path, small_bert)
-    material = Material(tmp_path / "data", [tmp_path / "0" / "reporting"], SPLITS)
-    with np.load(tmp_path / "0" / "reporting" / "states.npz") as file:
+def test_each_seed_has_states_of_its_own(place: Path, predictions: dict[str, np.ndarray]) -> None:
+    material = Material(place / "data", [place / "0" / "reporting"], SPLITS)
+    with np.load(place / "0" / "reporting" / "states.npz") as file:
         for seed in SEEDS:
             states = file[f"seed={seed}/states"][file["index"]]
             assert np.array_equal(material.views("0", seed).training.graph.states, states)
@@ -188,14 +200,14 @@ def test_a_label_in_the_texts_is_noticed(marked: Any, noticed: bool, kind: str) 
 
 
 def test_many_texts_are_read_in_seconds() -> None:
-    words = np.random.default_rng(0).zipf(1.5, (75_000, 60)) % 5000
+    words = np.random.default_rng(0).zipf(1.5, (30_000, 20)) % 5000
     texts = tuple(" ".join(map(str, row)) for row in words.tolist())
     n = len(texts)
     graph = StudentGraph(torch.zeros(n, 1), ("zero",), texts, torch.zeros(2, 0).long(), torch.zeros(0), directed=False)
     task, labels = Task("binary", ("no", "yes")), np.arange(n) % 2
-    start = time.perf_counter()
+    start = time.process_time()
     assert suspicions(Dataset(graph, labels, task, "something", "genuine", "folds", {})) == []
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 10
 
 
 def test_what_the_check_finds_stands_in_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,11 +225,10 @@ def test_what_the_check_finds_stands_in_the_card(tmp_path: Path, monkeypatch: py
     assert remark == "suspicious: feature 'leaver' alone tells a class (ROC-AUC 1.000)"
 
 
-def test_states_of_another_split_are_refused(tmp_path: Path, small_bert: Path) -> None:
-    dataset = learnable()
-    pipeline(dataset, tmp_path, small_bert)
-    states = tmp_path / "0" / "reporting"
-    material = Material(tmp_path / "data", [states], SPLITS)
+@pytest.mark.usefixtures("predictions")
+def test_states_of_another_split_are_refused(place: Path, tmp_path: Path) -> None:
+    states = shutil.copytree(place / "0" / "reporting", tmp_path / "states")
+    material = Material(place / "data", [states], SPLITS)
     material.views("0", 0)
     with pytest.raises(ValueError, match="no states of split '1' and seed 0"):
         material.views("1", 0)
