@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from benchmarks import recipes, source
-from benchmarks.variants import BASE
+from benchmarks.variants import BASE, LABELS, expanded
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 NOT_OPTIONS = ("make", "splits")
@@ -87,7 +87,7 @@ def family_models(config: dict[str, Any], family: str) -> list[str]:
 def variants_of(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:
     """A model's variants on a dataset, by name; an ablation that names `datasets` has them on these alone."""
     groups = [g for g in config["ablations"].values() if dataset in g.get("datasets", [dataset])]
-    return {name: changes for group in groups for name, changes in group.get(model, {}).items()}
+    return {name: changes for group in groups for name, changes in expanded(group.get(model, {})).items()}
 
 
 def variant_recipes(config: dict[str, Any], dataset: str, model: str) -> list[str]:
@@ -250,7 +250,7 @@ def _settings(key: str, module: str, settings: dict[str, Any], root: Path) -> It
 def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
     """Variants against their models' configs and the changes to a graph that there are."""
     edits = source.functions("benchmarks.edits", root)
-    choices: dict[str, Iterable[str]] = {"graph": edits, "labels": ["permuted"], "recipe": config["recipes"]}
+    choices: dict[str, Iterable[str]] = {"graph": edits, "labels": LABELS, "recipe": config["recipes"]}
     seen: set[tuple[str, str]] = set()
     for table, group in config["ablations"].items():
         for dataset in group.get("datasets", []):
@@ -268,7 +268,7 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                 yield f"ablations.{table}.{model}: {error}"
                 continue
             knobs = [*kinds, *choices]
-            for variant, changes in variants.items():
+            for variant, changes in expanded(variants).items():
                 where = f"ablations.{table}.{model}.{variant}"
                 if "/" in variant or variant == BASE or (model, variant) in seen:
                     yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"

@@ -15,12 +15,12 @@ from benchmarks import weights
 from benchmarks.cache import fingerprint
 from benchmarks.outcome import NotApplicableError
 from benchmarks.progress import Progress
-from benchmarks.recipes import layers_changed, per_split
+from benchmarks.recipes import finetuned, layers_changed, per_split
 from benchmarks.source import code_hash
 from benchmarks.storage import load_graph, read_json, write_json
 from benchmarks.views import arithmetic, torch_device
 from benchmarks.weights import Pretrained
-from sgn.encoder import Reader, Reading, cut, distinct, layers_trained, read_below, read_states, tokenize
+from sgn.encoder import Reader, Reading, cut, distinct, layers_trained, method_of, read_below, read_states, tokenize
 
 
 def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Path) -> None:
@@ -57,10 +57,16 @@ def reader(pretrained: Pretrained, recipe: dict[str, Any], device: torch.device)
 def trainable(
     encoded: Path, recipe: dict[str, Any], cache: Path, device: torch.device
 ) -> tuple[torch.Tensor, Callable[[], tuple[Reader, Reading]]]:
-    """Each student's place [N] among the texts, and what loads the layers to train with the activations below them."""
+    """Each student's place [N] among the texts, and what loads the layers to train with the activations below them.
+
+    The latter raises ValueError for a recipe that is more, or less, than layers to train from the checkpoint's weights.
+    """
 
     @functools.cache
     def made() -> tuple[Reader, Reading]:
+        if "pretrain" in recipe or not finetuned(recipe) or method_of(recipe["finetune"]) != "layers":
+            how = recipe["finetune"] + (" after pretraining" if "pretrain" in recipe else "")
+            raise ValueError(f"joint training is of a checkpoint's own layers (top-K or full), not of {how}")
         tokens, _ = load_tokens(encoded)
         pretrained = weights.load(recipe["weights"], weights_hash(encoded))
         below = activations(pretrained, tokens, trained(recipe, pretrained), recipe, cache, device)

@@ -18,7 +18,7 @@ from benchmarks.recipes import finetuned
 from benchmarks.source import code_hash
 from benchmarks.storage import load_graph, load_split, load_task, read_json
 from benchmarks.views import arithmetic, torch_device
-from sgn.encoder import Classifier, Config, finetune, folds_of, method_of, read_states, without
+from sgn.encoder import Classifier, Config, finetune, folds_of, method_of, read_states
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
 
@@ -133,7 +133,7 @@ class Finetuning:
 
     def _fold(self, params: dict[str, Any], seed: int, tell: Callable[[str], None], k: int) -> dict[str, np.ndarray]:
         def make() -> dict[str, np.ndarray]:
-            model, _ = self.fit(params, seed, tell, without(self.view, self.folds[k]))
+            model, _ = self.fit(params, seed, tell, self.view.without(self.folds[k]))
             states, logits = model.read(self.below.only(self.rows[k]), self.device)
             return {"states": states.numpy(), "logits": logits.numpy()}
 

@@ -57,7 +57,9 @@ def run(
 
     @functools.cache
     def material_of(recipe: str | None) -> Material:
-        return Material(data, [Path(f) for f in other_states[recipe]] if recipe else states, splits, encoder)
+        if recipe:  # another encoder than the one to train through
+            return Material(data, [Path(folder) for folder in other_states[recipe]], splits)
+        return Material(data, states, splits, encoder)
 
     cells = [(variant, *cell) for variant in [BASE, *variants] for cell in crossed(splits, seeds)]
     progress = Progress(len(cells), "run")
@@ -90,7 +92,7 @@ def run(
 
 def _views(material: Material, split: str, seed: int, change: Changes) -> Views:
     edit = getattr(edits, change.graph) if change.graph else lambda graph: graph
-    return material.views(split, seed, edit, permuted=change.labels == "permuted")
+    return material.views(split, seed, edit, change.labels)
 
 
 def _fit_and_predict(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.grid import cells
+
 BASE = "base"
 """The variant without a change."""
 
@@ -15,15 +17,24 @@ CONTROLS = ("permuted labels", "shuffled text", "rewired edges")
 KEYS = ("graph", "labels", "recipe")
 """Keys of a variant that are no knobs of its model."""
 
+LABELS = ("permuted", "connected")
+"""What may be done to labels: dealt out anew (a control), or taken from training students who interact with nobody."""
+
 
 @dataclass(frozen=True)
 class Changes:
-    """What a variant changes: the graph (a function of `benchmarks.edits`), labels ("permuted"), recipe, and knobs."""
+    """What a variant changes: the graph (a function of `benchmarks.edits`), labels (of LABELS), recipe, and knobs."""
 
     graph: str | None
     labels: str | None
     recipe: str | None
     knobs: dict[str, Any]
+
+
+def expanded(variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Variants by name, where every combination of a `grid`'s values, a list a knob, has become a variant."""
+    named = {name: change for name, change in variants.items() if name != "grid"}
+    return named | (cells(variants["grid"]) if "grid" in variants else {})
 
 
 def changes(variant: dict[str, Any]) -> Changes:

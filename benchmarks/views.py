@@ -53,20 +53,25 @@ class Material:
         split: str,
         seed: int,
         edit: Callable[[StudentGraph], StudentGraph] = lambda g: g,
-        permuted: bool = False,
+        labels: str | None = None,
     ) -> Views:
         """Views of a split, with the states that `seed` gave.
 
-        `edit` changes the graph first (an ablation). `permuted` deals the labels of training students, and those of
-        validation students, out among them (a control): from them nothing can be learned.
+        `edit` changes the graph first (an ablation). `labels` "permuted" deals the labels of training students, and
+        those of validation students, out among them (a control): from them nothing can be learned. "connected" takes
+        those of training students who interact with nobody away; raises ValueError where that is everybody's.
         """
         known, graph = self.known[split], self.graph
         states, logits = self._read_states(known, seed)
         index = self._encoder[0] if self._encoder else None
         graph = edit(replace(graph, states=states, logits=logits, text_index=index))
-        if permuted:
+        if labels == "permuted":
             known = known.permuted(seed)
         view = known.view(graph, self.task)
+        if labels == "connected":
+            view = view.without(view.train[~torch.isin(view.train, view.graph.edges)])
+            if not len(view.train):
+                raise ValueError("no training student interacts with anybody")
         if self._encoder:
             view = replace(view, encoder=self._encoder[1])
         if not len(known.hidden):  # a hidden student's neighbors have no label that may be known
@@ -79,7 +84,7 @@ class Material:
         whole = len(view.graph) == len(graph)
         prediction = training.graph if whole else scaler(with_degrees(graph))
         rows = (graph.states, graph.logits, graph.text_index)  # of the changed graph
-        parts = [known.fingerprint, self._base, *(t.numpy() for t in rows if t is not None)]
+        parts = [known.fingerprint, self._base, view.train.numpy(), *(t.numpy() for t in rows if t is not None)]
         parts += [graph.edges.numpy(), graph.weights.numpy(), graph.x.numpy()]
         return Views(training, prediction, fingerprint(*parts))
 

@@ -9,7 +9,7 @@ import copy
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -350,13 +350,6 @@ def folds_of(train: Tensor, count: int) -> list[Tensor]:
     """Training students [n] dealt into `count` folds, whatever their labels."""
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
     return [train[part] for part in order.tensor_split(count)]
-
-
-def without(view: TrainingView, students: Tensor) -> TrainingView:
-    """The view in which these training students have no label: what their out-of-fold states are made with."""
-    labels = view.labels.clone()
-    labels[students] = -1
-    return replace(view, labels=labels, train=view.train[~torch.isin(view.train, students)])
 
 
 def batches(lengths: Tensor, budget: int) -> Iterator[Tensor]:

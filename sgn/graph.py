@@ -205,6 +205,12 @@ class TrainingView:
         """The same view of another graph of the same students."""
         return replace(self, graph=graph)
 
+    def without(self, students: Tensor) -> "TrainingView":
+        """The view in which these training students have no label; the rest of them stays in the graph."""
+        labels = self.labels.clone()
+        labels[students] = -1
+        return replace(self, labels=labels, train=self.train[~torch.isin(self.train, students)])
+
     def to(self, device: str | torch.device) -> "TrainingView":
         """The same view with its graph and labels on a device."""
         return replace(self, graph=self.graph.to(device), labels=self.labels.to(device))

@@ -58,7 +58,9 @@ def fit(
     (texts). Validation texts are read anew in each epoch, all others once more at the end.
     """
     if view.encoder is None or view.graph.text_index is None:
-        raise ValueError("joint training needs the encoder itself: give the model a recipe in the config")
+        raise ValueError(
+            "joint training needs the encoder itself: give the model (not the variant) a recipe in the config"
+        )
     torch.manual_seed(seed)
     reader, below = view.encoder()
     device, index = view.graph.x.device, view.graph.text_index.cpu()

@@ -92,6 +92,15 @@ WRONG = [
         r"structure.gcn.x.norm = 'both'; expected 'layer', 'batch', 'none'",
     ),
     (
+        put("ablations", "structure", "gcn", value={"grid": {"dropout": 0.5}}),
+        r"structure.gcn.grid.dropout = 0.5; expected a list of different values",
+    ),
+    (
+        put("ablations", "structure", "gcn", value={"grid": {"dropout": [0.5], "layers": [1, 1.5]}}),
+        r"structure.gcn.dropout=0.5,layers=1.5.layers = 1.5; expected int",
+    ),
+    (put("ablations", "structure", "gcn", value={"x": {"labels": "some"}}), r"labels = unknown 'some'; allowed: perm"),
+    (
         put("recipes", "minilm", "weights", value="./no/such"),
         r"recipes.minilm.weights = './no/such': there is no such folder; expected a hub name or a folder",
     ),

@@ -9,7 +9,11 @@ import torch
 from conftest import learnable, random_graph
 
 from benchmarks import edits, train
+from benchmarks.dataset import Dataset
+from benchmarks.grid import values
 from benchmarks.storage import Known, save_dataset
+from benchmarks.variants import LABELS, expanded
+from benchmarks.views import Material
 
 
 @pytest.mark.parametrize("directed", [True, False])
@@ -74,9 +78,62 @@ def test_permuted_labels_stay_on_their_side() -> None:
     assert torch.equal(permuted.labels, known.permuted(3).labels)
 
 
+def stored(dataset: Dataset, place: Path) -> Path:
+    """The dataset's folder, as `prepare` leaves it."""
+    for kind in ("data", "sealed"):
+        (place / kind).mkdir()
+    save_dataset(dataset, place / "data", place / "sealed")
+    return place / "data"
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_connected_labels_are_those_of_students_who_interact(tmp_path: Path, hidden: bool) -> None:
+    """Of training students alone: who is validated and tested stays, so that runs are paired; texts and features, too.
+
+    Where test students are hidden, whoever interacts with them alone is not known to interact.
+    """
+    dataset = learnable(inductive=hidden)
+    split = dataset.splits["0"]
+    lonely, via_test = split.train[:7], split.train[7]
+    others = np.setdiff1d(np.arange(240), [*lonely, via_test, *split.validation[:2]])  # know one who is validated
+    edges = np.array([[via_test, *others], [split.test[0], *np.full(len(others), split.validation[1])]])
+    graph = replace(dataset.graph, edges=torch.from_numpy(edges), weights=torch.ones(edges.shape[1]))
+    material = Material(stored(replace(dataset, graph=graph), tmp_path), [], ["0"])
+    base, views = material.views("0", 0), material.views("0", 0, labels="connected")
+    left = sorted({*split.train.tolist()} - {*lonely.tolist()} - ({via_test} if hidden else set()))
+    place = {student: row for row, student in enumerate(np.setdiff1d(np.arange(240), split.test if hidden else []))}
+    assert sorted(views.training.train.tolist()) == [place[student] for student in left]
+    assert (views.training.labels[[place[student] for student in lonely]] == -1).all()
+    assert torch.equal(views.training.validation, base.training.validation)
+    assert len(views.training.graph) == len(base.training.graph)
+    assert len(views.prediction) == 240
+    assert views.fingerprint != base.fingerprint
+
+
+def test_connected_labels_need_a_student_who_interacts(tmp_path: Path) -> None:
+    material = Material(stored(learnable(), tmp_path), [], ["0"])
+    with pytest.raises(ValueError, match="no training student interacts with anybody"):
+        material.views("0", 0, edits.no_edges, "connected")
+
+
+def test_a_grid_is_a_variant_a_combination() -> None:
+    variants = {"wide": {"width": 9}, "grid": {"dropout": [0.0, 0.5], "layers": [1, 2]}}
+    found = expanded(variants)
+    assert list(found) == ["wide", "dropout=0.0,layers=1", "dropout=0.0,layers=2", "dropout=0.5,layers=1",
+                           "dropout=0.5,layers=2"]  # fmt: skip
+    assert found["dropout=0.5,layers=1"] == {"dropout": 0.5, "layers": 1}
+    assert values("dropout=0.5,layers=1") == {"dropout": "0.5", "layers": "1"}
+    assert values("wide") == {}
+    assert expanded({"wide": {"width": 9}}) == {"wide": {"width": 9}}
+
+
 def test_each_variant_is_a_run_of_its_own(tmp_path: Path) -> None:
     """What changes the text alone was once taken from the cache of the unchanged run."""
     dataset = learnable()
+    alone = dataset.splits["0"].train[:9]
+    kept = ~np.isin(dataset.graph.edges, alone).any(0)
+    graph = replace(dataset.graph, edges=dataset.graph.edges[:, kept], weights=dataset.graph.weights[kept])
+    dataset = replace(dataset, graph=graph)
     folders = {name: tmp_path / name for name in ("data", "sealed", "states", "cache", "output")}
     for folder in folders.values():
         folder.mkdir()
@@ -85,7 +142,7 @@ def test_each_variant_is_a_run_of_its_own(tmp_path: Path) -> None:
     states[:, 0] += dataset.labels * 3
     np.savez(folders["states"] / "states.npz", states=states, index=np.arange(240))
     variants = {name: {"graph": name} for name in ("shuffled_text", "no_text", "no_features", "no_edges", "rewired")}
-    variants["permuted"] = {"labels": "permuted"}
+    variants |= {how: {"labels": how} for how in LABELS} | {"undirected": {"graph": "undirected"}}
     train.run(
         folders["data"], "sgn.model", ["0"], [0], 20, 20, folders["cache"], "cpu", folders["output"],
         states=[folders["states"]], variants=variants,

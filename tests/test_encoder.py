@@ -27,7 +27,6 @@ from sgn.encoder import (
     read_below,
     read_states,
     structure_of,
-    without,
 )
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
@@ -272,7 +271,7 @@ def test_folds_are_a_partition_and_a_fold_is_without_labels() -> None:
     folds = folds_of(view.train, 4)
     assert torch.equal(torch.cat(folds).sort().values, view.train.sort().values)
     assert max(map(len, folds)) - min(map(len, folds)) <= 1
-    left = without(view, folds[1])
+    left = view.without(folds[1])
     assert not torch.isin(folds[1], left.train).any()
     assert len(left.train) == len(view.train) - len(folds[1])
     assert (left.labels[folds[1]] == -1).all()

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from conftest import learnable
 
-from benchmarks import weights
+from benchmarks import encode, train, weights
+from benchmarks.storage import read_json, save_dataset
 from sgn import encoder, joint, model
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, read_states
 from sgn.fit import EarlyStopping
@@ -91,8 +93,51 @@ def test_joint_training_learns_is_deterministic_and_changes_no_encoder_of_others
 
 def test_joint_training_without_an_encoder_says_so(material: tuple) -> None:
     view = replace(material[0], encoder=None)
-    with pytest.raises(ValueError, match="give the model a recipe"):
+    with pytest.raises(ValueError, match=r"give the model .* a recipe"):
         model.fit(Config(fusion="joint"), view, 0, EarlyStopping(2, 2))
+
+
+@pytest.fixture(scope="module")
+def encoded(tmp_path_factory: pytest.TempPathFactory, small_bert: Path) -> tuple[Path, dict[str, Any]]:
+    """A place with a stored dataset and its tokens, and the recipe that made them."""
+    place = tmp_path_factory.mktemp("encoded")
+    for kind in ("data", "sealed", "encoded", "frozen", "out"):
+        (place / kind).mkdir()
+    save_dataset(learnable(), place / "data", place / "sealed")
+    recipe = {"weights": str(small_bert), "tokens": 8, "finetune": "top-1"}
+    encode.run(place / "data", recipe, place / "cache", "cpu", place / "encoded")
+    encode.run(place / "data", recipe | {"finetune": "frozen"}, place / "cache", "cpu", place / "frozen")
+    return place, recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "how"),
+    [
+        ({"finetune": "lora-1"}, "lora-1"),
+        ({"finetune": "adalora-1"}, "adalora-1"),
+        ({"finetune": "frozen"}, "frozen"),
+        ({"pretrain": {"arm": "graph", "epochs": 1, "layers": 1}}, "top-1 after pretraining"),
+    ],
+)
+def test_joint_training_refuses_what_it_would_ignore(encoded: tuple, change: dict[str, Any], how: str) -> None:
+    place, recipe = encoded
+    index, made = encode.trainable(place / "encoded", recipe | change, place / "cache", torch.device("cpu"))
+    assert len(index) == 240, "a model that trains on states alone asks for no more"
+    with pytest.raises(ValueError, match=f"own layers .*, not of {how}$"):
+        made()
+
+
+def test_a_variant_with_another_recipe_does_not_train_through_the_models_own(encoded: tuple) -> None:
+    place, recipe = encoded
+    joint_on = {"fusion": "joint", "epochs": 1}
+    train.run(
+        place / "data", "sgn.model", ["0"], [0], 2, 2, place / "cache", "cpu", place / "out",
+        states=[place / "frozen"], other_states={"other": [str(place / "frozen")]}, encoded=place / "encoded",
+        recipe=recipe, variants={"joint": joint_on, "joint elsewhere": joint_on | {"recipe": "other"}},
+    )  # fmt: skip
+    failed = read_json(place / "out" / "failed.json")
+    assert list(failed) == ["joint elsewhere"]
+    assert "give the model (not the variant) a recipe" in failed["joint elsewhere"]
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
