@@ -22,7 +22,9 @@ def unweighted(graph: StudentGraph) -> StudentGraph:
 
 
 def undirected(graph: StudentGraph) -> StudentGraph:
-    """Who pointed to whom is forgotten."""
+    """Who pointed to whom is forgotten; nothing changes where nobody asked."""
+    if not graph.directed:
+        return graph
     source, target, weights = graph.either_way
     ends, place = torch.stack([source, target]).unique(dim=1, return_inverse=True)
     together = weights.new_zeros(ends.shape[1]).index_add_(0, place, weights)

@@ -96,10 +96,27 @@ def recipe_states(wildcards, recipe, purpose):
     return [f"{base}/frozen"]
 
 
+def tokens_of(wildcards, recipe):
+    """The folder with a recipe's tokens. Recipes whose states are a split's own share one where they read alike."""
+    asked = config["recipes"][recipe]
+    alike = [
+        name
+        for name, entry in config["recipes"].items()
+        if per_split(entry) and all(entry.get(key) == asked.get(key) for key in ("weights", "sha256", "tokens"))
+    ]
+    owner = alike[0] if per_split(asked) else recipe
+    return f"results/{wildcards.tier}/states/{wildcards.dataset}/{owner}/frozen"
+
+
+def tokens_of_recipe(wildcards):
+    """Tokens of a recipe that is fine-tuned or pretrained."""
+    return tokens_of(wildcards, wildcards.recipe)
+
+
 def encoded_of(wildcards):
     """Tokens of a model's recipe, for a model that trains through the encoder; none for a model without text."""
     recipe = recipe_of(config, wildcards.model)
-    return [f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/frozen"] if recipe else []
+    return [tokens_of(wildcards, recipe)] if recipe else []
 
 
 def other_states(wildcards):
