@@ -141,7 +141,7 @@ CHANGES = {  # what is changed, and the jobs that this asks for: where two chang
         {},
     ),
     "a model, and another that is broken": (
-        [(MLP, "range(config.layers)", "range(config.layers + 1)"), (GCN, "class GCN", "class class GCN")],
+        [(GCN, "return self.stack(", "return 2 * self.stack("), (MLP, "class MLP", "class class MLP")],
         {"tune": 1 + 1, "train": 1 + 1, **FAMILY, **OUTPUTS},
     ),
     "blocks": (
