@@ -1,7 +1,7 @@
 """What a dataset file hands over: a student graph, one task, and a list of splits."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -82,6 +82,7 @@ class Dataset:
     persons: np.ndarray | None = None  # [N] who a node is, where one person may be several nodes
     remarks: tuple[str, ...] = ()  # sentences for the data card: choices made, checks that cannot be made and why
     truth: Truth | None = None  # of a synthetic network, for its oracle
+    protected: Mapping[str, np.ndarray] = field(default_factory=dict)  # [N] words, "" unknown: what must not matter
     lead: np.ndarray | None = None  # [N] days from the cut-off until the outcome shows; NaN where nobody knows
 
     def __post_init__(self) -> None:
@@ -91,6 +92,9 @@ class Dataset:
             raise ValueError(f"replication {self.replication!r} is not one of {', '.join(REPLICATIONS)}")
         if len(self.labels) != len(self.graph):
             raise ValueError(f"{len(self.labels)} labels for {len(self.graph)} students")
+        for name, words in self.protected.items():
+            if words.shape != (len(self.graph),) or words.dtype.kind != "U":
+                raise ValueError(f"protected {name!r} is not a word for each of {len(self.graph)} students")
         if self.lead is not None and self.lead.shape != (len(self.graph),):
             raise ValueError(f"{len(self.lead)} lead times for {len(self.graph)} students")
         values = 2 if self.task.kind == "multilabel" else len(self.task.classes)

@@ -30,6 +30,8 @@ def save_dataset(dataset: Dataset, data: Path, sealed: Path) -> None:
             hidden[f"{name}/test_lead"] = dataset.lead[split.test]
     np.savez(data / "splits.npz", **known)  # type: ignore[arg-type]
     np.savez(sealed / "labels.npz", **hidden)  # type: ignore[arg-type]
+    if dataset.protected:
+        np.savez(data / "protected.npz", **dataset.protected)  # type: ignore[arg-type]
     card = {
         "kind": dataset.task.kind,
         "classes": dataset.task.classes,
@@ -84,11 +86,22 @@ class Known:
         parts = (self.train, self.validation, self.test, self.hidden, self.labels)
         return fingerprint(*(part.numpy() for part in parts))
 
-    def permuted(self, seed: int) -> "Known":
-        """The same split with its labels dealt out anew among training students, and among validation students."""
+    def permuted(self, seed: int, task: Task) -> "Known":
+        """The same split with labels from which nothing can be learned.
+
+        They are dealt out anew among training students and among validation students, and the classes (of a multilabel
+        task the two answers to each question) swap their names by chance, the same on both sides. Without that a
+        larger class would pull unusual students to its side in every draw, for or against their true labels.
+        """
         generator, labels = torch.Generator().manual_seed(seed), self.labels.clone()
         for ids in (self.train, self.validation):
             labels[ids] = labels[ids[torch.randperm(len(ids), generator=generator)]]
+        if task.kind == "multilabel":
+            swapped = torch.randint(2, (task.num_outputs,), generator=generator)
+            labels = torch.where(labels >= 0, labels ^ swapped, labels)
+        else:
+            names = torch.randperm(len(task.classes), generator=generator)
+            labels = torch.where(labels >= 0, names[labels], labels)
         return replace(self, labels=labels)
 
     def view(self, graph: StudentGraph, task: Task) -> TrainingView:
@@ -110,6 +123,15 @@ def load_split(data: Path, name: str, students: int) -> Known:
         for side in ("train", "validation"):
             labels[ids[side]] = torch.from_numpy(file[f"{name}/{side}_labels"])
     return Known(name=name, labels=labels, **ids)
+
+
+def load_protected(data: Path) -> dict[str, np.ndarray]:
+    """Protected attributes by name, a word [N] a student each; none where the dataset knows none."""
+    file = data / "protected.npz"
+    if not file.exists():
+        return {}
+    with np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def load_truth(data: Path) -> Truth:

@@ -61,7 +61,12 @@ def run(
             return Material(data, [Path(folder) for folder in other_states[recipe]], splits)
         return Material(data, states, splits, encoder)
 
-    cells = [(variant, *cell) for variant in [BASE, *variants] for cell in crossed(splits, seeds)]
+    asked = {BASE: changes({})} | {variant: changes(entry) for variant, entry in variants.items()}
+    cells = [
+        (variant, *cell)
+        for variant, change in asked.items()
+        for cell in crossed(splits, range(change.draws) if change.draws else seeds)
+    ]
     progress = Progress(len(cells), "run")
     predictions: dict[str, np.ndarray] = {}
     failed: dict[str, str] = {}
@@ -69,7 +74,7 @@ def run(
         if variant in failed:
             continue
         name = f"{variant}, split {split}, seed {seed}"
-        change = changes(variants.get(variant, {}))
+        change = asked[variant]
         try:
             config = module.Config(**settings | best.get(split, {"params": {}})["params"] | change.knobs)
             material = material_of(change.recipe)

@@ -14,7 +14,7 @@ SUBJECT = "bert-gcn"
 CONTROLS = ("permuted labels", "shuffled text", "rewired edges")
 """Variants that stand in the main table: where their source matters they must do worse."""
 
-KEYS = ("graph", "labels", "recipe")
+KEYS = ("graph", "labels", "recipe", "draws")
 """Keys of a variant that are no knobs of its model."""
 
 LABELS = ("permuted", "connected")
@@ -23,11 +23,15 @@ LABELS = ("permuted", "connected")
 
 @dataclass(frozen=True)
 class Changes:
-    """What a variant changes: the graph (a function of `benchmarks.edits`), labels (of LABELS), recipe, and knobs."""
+    """What a variant changes: the graph (a function of `benchmarks.edits`), labels (of LABELS), recipe, and knobs.
+
+    With `draws` it runs on that many seeds, 0 and up, in the place of those that report.
+    """
 
     graph: str | None
     labels: str | None
     recipe: str | None
+    draws: int | None
     knobs: dict[str, Any]
 
 
@@ -40,4 +44,4 @@ def expanded(variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def changes(variant: dict[str, Any]) -> Changes:
     """A variant's entry in the config, sorted."""
     knobs = {key: value for key, value in variant.items() if key not in KEYS}
-    return Changes(variant.get("graph"), variant.get("labels"), variant.get("recipe"), knobs)
+    return Changes(variant.get("graph"), variant.get("labels"), variant.get("recipe"), variant.get("draws"), knobs)

@@ -1,6 +1,6 @@
 """From stored graphs and splits to what a model sees: states, degrees, scaled features, device."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -58,7 +58,7 @@ class Material:
         """Views of a split, with the states that `seed` gave.
 
         `edit` changes the graph first (an ablation). `labels` "permuted" deals the labels of training students, and
-        those of validation students, out among them (a control): from them nothing can be learned. "connected" takes
+        those of validation students, out among them under other names (a control). "connected" takes
         those of training students who interact with nobody away; raises ValueError where that is everybody's.
         """
         known, graph = self.known[split], self.graph
@@ -66,7 +66,7 @@ class Material:
         index = self._encoder[0] if self._encoder else None
         graph = edit(replace(graph, states=states, logits=logits, text_index=index))
         if labels == "permuted":
-            known = known.permuted(seed)
+            known = known.permuted(seed, self.task)
         view = known.view(graph, self.task)
         if labels == "connected":
             view = view.without(view.train[~torch.isin(view.train, view.graph.edges)])
@@ -126,6 +126,6 @@ def arithmetic(device: torch.device) -> list[str | int]:
     return [name, torch.get_num_threads(), *(f"{lib} {version(lib)}" for lib in ("torch", "transformers", "optuna"))]
 
 
-def crossed(splits: list[str], seeds: list[int]) -> Iterator[tuple[str, int]]:
+def crossed(splits: list[str], seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
     """Every split with every seed."""
     return ((split, seed) for split in splits for seed in seeds)

@@ -14,6 +14,7 @@ from benchmarks.grid import values
 from benchmarks.storage import Known, save_dataset
 from benchmarks.variants import LABELS, expanded
 from benchmarks.views import Material
+from sgn.task import Task
 
 
 @pytest.mark.parametrize("directed", [True, False])
@@ -61,21 +62,49 @@ def test_what_is_removed_is_gone_and_the_rest_stays() -> None:
     assert torch.equal(edits.unweighted(graph).edges, graph.edges)
 
 
-def test_permuted_labels_stay_on_their_side() -> None:
-    dataset = learnable("multiclass")
-    sides = {s: torch.from_numpy(getattr(dataset.splits["0"], s)) for s in ("train", "validation", "test", "hidden")}
-    labels = torch.full((240,), -1)
-    for side in ("train", "validation"):
-        labels[sides[side]] = torch.from_numpy(dataset.labels)[sides[side]]
-    known = Known(name="0", labels=labels, **sides)
-    permuted = known.permuted(3)
-    for side in ("train", "validation"):
-        before, after = labels[sides[side]], permuted.labels[sides[side]]
-        assert torch.equal(before.bincount(), after.bincount())
-        assert not torch.equal(before, after)
-    assert (permuted.labels[sides["test"]] == -1).all()
-    assert permuted.fingerprint != known.fingerprint
-    assert torch.equal(permuted.labels, known.permuted(3).labels)
+def known_of(train: list, validation: list) -> Known:
+    """A split whose students are numbered: first those with these labels, then two who are tested."""
+    labels = torch.tensor([*train, *validation])
+    ids = torch.arange(len(labels) + 2).split([len(train), len(validation), 2])
+    unknown = torch.full((2, *labels.shape[1:]), -1)
+    return Known("0", *ids, torch.tensor([], dtype=torch.long), torch.cat([labels, unknown]))
+
+
+def test_permuted_labels_stay_on_their_side_under_names_that_both_sides_share() -> None:
+    known, task = (
+        known_of([0] * 60 + [1] * 30 + [2] * 10, [0] * 30 + [1] * 15 + [2] * 5),
+        Task("multiclass", ("a", "b", "c")),
+    )
+    namings = set()
+    for seed in range(30):
+        permuted = known.permuted(seed, task)
+        train, validation = permuted.labels[known.train], permuted.labels[known.validation]
+        assert torch.equal(train.bincount(), 2 * validation.bincount())
+        assert sorted(train.bincount().tolist()) == [10, 30, 60]
+        assert len(train[:60].unique()) == 3, "dealt out, not only renamed"
+        assert (permuted.labels[known.test] == -1).all()
+        assert permuted.fingerprint != known.fingerprint
+        namings.add(tuple(train.bincount().tolist()))
+    assert len(namings) == 6, "any class may get any name"
+    assert torch.equal(known.permuted(3, task).labels, known.permuted(3, task).labels)
+
+
+def test_permuted_answers_are_swapped_question_by_question_and_unknown_ones_stay_so() -> None:
+    answers = [[1, 1]] * 20 + [[0, 1]] * 50 + [[0, -1]] * 10
+    known, task = known_of(answers, answers), Task("multilabel", ("p", "q"))
+    seen = set()
+    for seed in range(30):
+        permuted = known.permuted(seed, task)
+        train, validation = (permuted.labels[ids] for ids in (known.train, known.validation))
+        counts = [
+            [(side[:, q] == answer).sum().item() for q in (0, 1) for answer in (-1, 0, 1)]
+            for side in (train, validation)
+        ]
+        assert counts[0] == counts[1]
+        assert counts[0][:3] in ([0, 60, 20], [0, 20, 60])
+        assert counts[0][3:] in ([10, 0, 70], [10, 70, 0])
+        seen.add(tuple(counts[0]))
+    assert len(seen) == 4, "each question is swapped for itself"
 
 
 def stored(dataset: Dataset, place: Path) -> Path:

@@ -85,6 +85,7 @@ def make(raw: Path, splits: Sequence[str]) -> Dataset:
         replication="fixed",
         splits=named(splits, {SPLITS[0]: _split(pupils["community"].to_numpy(), labels)}),
         remarks=REMARKS,
+        protected={name: pupils[name].map({**INPUTS[name], 0: ""}).to_numpy(np.str_) for name in ("sex", "race")},
     )
 
 

@@ -151,6 +151,7 @@ def make(
         replication="folds",
         splits=named(splits, _splits(raw, school, np.flatnonzero(labels >= 0))),
         remarks=(*target.remarks, *_unverified(file)),
+        protected={} if target.column == "gender" else {"gender": _codes_as_words(columns["gender"])},
     )
 
 
@@ -251,6 +252,11 @@ def _one_hot(columns: Mapping[str, np.ndarray], rare: int) -> tuple[np.ndarray, 
     x = np.zeros((len(places[0]), len(names)), np.float32)
     np.put_along_axis(x, np.stack(places, axis=1), 1, axis=1)
     return x, tuple(names)
+
+
+def _codes_as_words(codes: np.ndarray) -> np.ndarray:
+    """Codes [N] without a known meaning as words, "" where one is missing."""
+    return np.where(codes == 0, "", np.char.add("code ", codes.astype(str)))
 
 
 def _words(codes: dict[str, int]) -> str:

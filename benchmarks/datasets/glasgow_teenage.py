@@ -85,6 +85,7 @@ def make(raw: Path, splits: Sequence[str], substance: Literal["tobacco", "cannab
         replication="folds",
         splits=named(splits, {name: stratified_fold(labels, name, FOLDS, validation=0.25) for name in folds}),
         remarks=REMARKS,
+        protected={"sex": np.where(pupils["sex_f"] == 1, "girl", "boy")},
     )
 
 

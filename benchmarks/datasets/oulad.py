@@ -64,6 +64,7 @@ CODES = {
     "gender": "gender",
     "disability": "disability",
 }
+PROTECTED = ("gender", "age_band", "disability", "imd_band")
 STARTS = {"B": "February", "J": "October"}
 PRESENTATIONS = ("2013B", "2013J", "2014B", "2014J")
 TEXT, NUMBER = pa.string(), pa.int64()
@@ -157,6 +158,7 @@ def make(
         persons=students["id_student"].to_numpy(),
         lead=(students["date_unregistration"] - cutoff).to_numpy(),  # until they withdraw
         remarks=(*REMARKS, *CONSTRUCTED[edges], *([] if log is None else [UNKNOWN_BYTES])),
+        protected={CODES[code]: students[code].replace("unknown", "").to_numpy(np.str_) for code in PROTECTED},
     )
 
 

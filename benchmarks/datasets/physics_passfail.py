@@ -100,6 +100,7 @@ def make(raw: Path, splits: Sequence[str], week: Literal[36, 38, 39, 40, 42, 43,
         target="fails the course",
         text="none",
         replication="folds",
+        protected={"gender": np.char.add("code ", students["Gender"].to_numpy(np.int64).astype(str))},
         splits={name: stratified_fold(labels, name, FOLDS, validation=0.25) for name in map(str, splits)},
         remarks=(
             "There is no text, so a language model can show nothing here; a template of the attributes is not made.",
