@@ -74,7 +74,7 @@ def build(config, view):
 """
 
 ORACLE = """
-    from benchmarks.check_model import learnable, permuted
+    from benchmarks.cases import learnable, permuted
     known = torch.from_numpy(permuted(learnable(), seed).labels).float()[:, None]
     return lambda graph: known
 """

@@ -8,7 +8,8 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmarks.check_model import CHECKS, NOT_APPLICABLE, OK, Check, case, learnable
+from benchmarks.cases import case, learnable
+from benchmarks.check_model import CHECKS, NOT_APPLICABLE, OK, Check
 from benchmarks.modules import load
 from benchmarks.runs import fit_of
 from sgn.fit import EarlyStopping
