@@ -16,7 +16,10 @@ from benchmarks.outcome import NotAvailableError
 from benchmarks.storage import save_dataset
 
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
-SLOW = {"synthetic", "facebook100-cornell5", "facebook100-johns-hopkins55"}  # nothing new beside the smaller ones
+SLOW = {  # nothing new beside the smaller ones, or beside who else validates
+    *("synthetic", "facebook100-cornell5", "facebook100-johns-hopkins55", "planetoid-citeseer"),
+    *("webkb-validation1", "webkb-validation2"),
+}
 
 
 def entries() -> list[str]:
