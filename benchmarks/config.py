@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from benchmarks import recipes, source
-from benchmarks.variants import BASE, LABELS, expanded
+from benchmarks.variants import BASE, LABELS, MADE_BY, expanded
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 NOT_OPTIONS = ("make", "splits")
@@ -163,6 +163,9 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
     for model in config["models"]:
         yield from _settings(f"models.{model}.set", module_of(config, model), settings_of(config, model), root)
     yield from _ablations(config, root)
+    for dataset in config["text_matters"]:
+        if dataset not in config["datasets"]:
+            yield f"text_matters: {_unknown(dataset, config['datasets'])}"
     for kind in ("tables", "figures"):
         for name in config[kind]:
             yield from _module(kind, f"benchmarks.{kind}.{name}", root, ["make"])
@@ -263,7 +266,7 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                 yield f"ablations.{table}: {_unknown(model, config['models'])}"
                 continue
             try:
-                kinds = source.fields(module_of(config, model), "Config", root)
+                kinds = source.fields(module_of(config, model), "Config", root) | {"draws": "int"}
             except source.SourceError as error:
                 yield f"ablations.{table}.{model}: {error}"
                 continue
@@ -273,6 +276,10 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                 if "/" in variant or variant == BASE or (model, variant) in seen:
                     yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"
                 seen.add((model, variant))
+                yield from _control(where, variant, changes)
+                if "draws" in changes:
+                    recipe = config["recipes"].get(changes.get("recipe", recipe_of(config, model)))
+                    yield from _draws(f"{where}.draws", changes["draws"], recipe, config["selection_seeds"])
                 for key, value in changes.items():
                     if key not in knobs:
                         yield f"{where}: {_unknown(key, knobs, 'key')}"
@@ -281,6 +288,21 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                             yield f"{where}.{key} = {_unknown(value, choices[key])}"
                     elif wrong := _mismatch(value, kinds[key]):
                         yield f"{where}.{key} = {value!r}; expected {wrong}"
+
+
+def _control(where: str, variant: str, changes: dict[str, Any]) -> Iterator[str]:
+    """A control has its name and no other, for tables and checks know it by that."""
+    for name, made_by in MADE_BY.items():
+        if all(changes.get(key) == value for key, value in made_by.items()) != (variant == name):
+            yield f"{where}: {made_by} makes the control {name!r}, and nothing else has that name"
+
+
+def _draws(key: str, draws: Any, recipe: dict[str, Any] | None, selecting: list[int]) -> Iterator[str]:
+    """Draws are seeds from 0, which may not select, with states that do not depend on the seed."""
+    if wrong := _mismatch(draws, "int") or _outside(draws, 1, min(selecting)):
+        yield f"{key} = {draws!r}; expected {wrong}"
+    if recipe and recipes.per_split(recipe):
+        yield f"{key} = {draws!r}; expected none with a recipe that has states for reporting seeds only"
 
 
 def _module(key: str, name: str, root: Path, needs: Iterable[str], may_be_broken: bool = False) -> Iterator[str]:

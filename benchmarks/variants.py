@@ -11,8 +11,11 @@ BASE = "base"
 SUBJECT = "bert-gcn"
 """The model that the paper is about; the other tuned ones are its baselines."""
 
-CONTROLS = ("permuted labels", "shuffled text", "rewired edges")
+CONTROLS = PERMUTED, SHUFFLED, REWIRED = "permuted labels", "shuffled text", "rewired edges"
 """Variants that stand in the main table: where their source matters they must do worse."""
+
+MADE_BY = {PERMUTED: {"labels": "permuted"}, SHUFFLED: {"graph": "shuffled_text"}, REWIRED: {"graph": "rewired"}}
+"""What a control changes, whatever else its entry says; a check or a table knows it by its name."""
 
 KEYS = ("graph", "labels", "recipe", "draws")
 """Keys of a variant that are no knobs of its model."""

@@ -33,10 +33,16 @@ def put(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+CONTROL = ("ablations", "controls", "bert-gcn")
 WRONG = [
     (put("seeds", value=[0, -1]), r"seeds.1 = -1; expected a whole number from 0"),
     (put("seeds", value=[]), r"seeds = \[\]; expected a list of different integers from 0"),
     (put("seeds", value=[0, 1000]), r"seeds, selection_seeds: \[1000\] stand in both"),
+    (put("text_matters", value=["webkbb"]), r"text_matters: unknown 'webkbb' \(did you mean 'webkb'\?\)"),
+    (put(*CONTROL, "permuted labels", "draws", value=0), r"labels.draws = 0; expected a number from 1 to 1000"),
+    (put(*CONTROL, "permuted labels", "recipe", value="minilm"), r"draws = 5; expected none with a recipe that has st"),
+    (put(*CONTROL, "permuted", value={"labels": "permuted"}), r"'labels': 'permuted'} makes the control 'permuted l"),
+    (put(*CONTROL, "rewired edges", value={"graph": "unweighted"}), r"'rewired'} makes the control 'rewired edges'"),
     (put("trails", value=3), r"unknown key 'trails' \(did you mean 'trials'\?\); allowed: .*tier.*figures"),
     (put("trials", value=2), r"trials = 2; recipe 'minilm' takes as many"),
     (put("trials", value="many"), r"trials = 'many'; expected a number of trials from 1"),
