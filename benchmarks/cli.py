@@ -1,22 +1,11 @@
-"""`sgn`: one verb a module of `benchmarks/`, loaded when it is called.
-
-A verb's flags are the parameters of its `run`: a path, a number, a word, a list of these, or JSON for a mapping; for
-one that is true or false, the flag alone. Parameters before a `/` are given without a flag.
-"""
+"""`sgn`: one verb a module of `benchmarks/`, loaded when it is called, with the parameters of its `run` as flags."""
 
 import argparse
-import functools
-import importlib
-import inspect
-import json
-import os
 import sys
-import types
-import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+
+from benchmarks import flags, seal
 
 
 @dataclass(frozen=True)
@@ -84,49 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return call(args.verb, args.flags) or 0
 
 
-def call(verb: str, flags: Sequence[str]) -> int | None:
+def call(verb: str, given: Sequence[str]) -> int | None:
     """Run a verb in this very process."""
     if VERBS[verb].guarded:
-        _seal()
-    run = importlib.import_module(f"benchmarks.{verb.replace('-', '_')}").run
-    given = vars(_parser(verb, run).parse_args(flags))
-    bare = [given.pop(name) for name, parameter in inspect.signature(run).parameters.items() if _is_bare(parameter)]
-    return run(*bare, **given)
-
-
-def _is_bare(parameter: inspect.Parameter) -> bool:
-    """Whether a parameter is given without a flag: those before the `/` of `run`."""
-    return parameter.kind is inspect.Parameter.POSITIONAL_ONLY
-
-
-@functools.cache  # once a process: there is no way back
-def _seal() -> None:
-    from benchmarks.seal import refuse
-
-    refuse([Path("data"), Path(os.environ.get("SGN_MIRROR") or "../shared/data")])
-
-
-def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"sgn {verb}", description=inspect.getdoc(run))
-    for name, parameter in inspect.signature(run, eval_str=True).parameters.items():
-        kind = parameter.annotation
-        if _is_bare(parameter):
-            parser.add_argument(name, type=kind)
-            continue
-        if kind is bool:
-            parser.add_argument(f"--{name.replace('_', '-')}", action="store_true")
-            continue
-        options: dict[str, Any] = {"required": parameter.default is inspect.Parameter.empty}
-        if not options["required"]:
-            options["default"] = parameter.default
-        if isinstance(kind, types.UnionType):  # X | None
-            kind = next(t for t in typing.get_args(kind) if t is not types.NoneType)
-        if typing.get_origin(kind) is list:
-            # a command is the last flag, and all that follows is its own
-            options["nargs"], kind = argparse.REMAINDER if name == "command" else "*", typing.get_args(kind)[0]
-        options["type"] = json.loads if typing.get_origin(kind) is dict else kind
-        parser.add_argument(f"--{name.replace('_', '-')}", **options)
-    return parser
+        seal.close()
+    return flags.call(verb, given)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ RUN = ["dataset", "model", "variant", "split", "seed"]
 COLUMNS = {
     "runs": [*RUN, "students", "prevalence", *METRICS],
     "classes": [*RUN, "class", "precision", "recall", "f1", "support"],
+    "alerts": [*RUN, "share", "precision", "recall", "lead"],
     "trials": ["dataset", "kind", "name", "split", "trial", "state", "value", "params", "error", "recipe"],
     "outcomes": ["dataset", "model", "variant", "status", "reason", "origin"],
     "pretraining": ["dataset", "recipe", "arm", "split", "measure", "new_head", "before", "after"],

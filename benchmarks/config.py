@@ -16,6 +16,8 @@ from benchmarks.variants import BASE, LABELS, MADE_BY, expanded
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 NOT_OPTIONS = ("make", "splits")
 """Keys of a dataset entry that are not options of its `make`."""
+LABELED = "labeled"
+"""An option of every dataset: the share of its students whose labels are known, see `benchmarks.labeling`."""
 CONTROL = ("Config", "build or fit")
 MODEL = (*CONTROL, "SPACE")
 """What the file of a control and of a model defines."""
@@ -76,12 +78,6 @@ def oracles_of(config: dict[str, Any], dataset: str) -> list[str]:
 def options_of(config: dict[str, Any], dataset: str) -> dict[str, Any]:
     """What a dataset's `make` is called with, besides raw files and splits."""
     return {k: v for k, v in config["datasets"][dataset].items() if k not in NOT_OPTIONS}
-
-
-def family_models(config: dict[str, Any], family: str) -> list[str]:
-    """Models and oracles that run on a family."""
-    entry = config["families"][family]
-    return entry["models"] + (list(config["oracles"]) if source.literal(entry["make"], "ORACLE") else [])
 
 
 def variants_of(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:
@@ -155,11 +151,15 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         key = f"families.{family}"
         missing = list(_module(f"{key}.make", entry["make"], root, ["make"]))
         options = {name: [value] for name, value in entry["options"].items()} | entry["grid"]
+        if not (splits := options.pop("split", [])):
+            yield f"{key}: 'split' is missing among the options and in the grid"
         yield from missing or _options(key, entry["make"], options, root)
-        yield from missing or _splits(f"{key}.split", entry["make"], [entry["split"]], root)
+        yield from missing or _splits(f"{key}.split", entry["make"], splits, root)
+        known = not missing and source.literal(entry["make"], "ORACLE")
+        rows = [*everything, *(config["oracles"] if known else [])]
         for model in entry["models"]:
-            if model not in everything:
-                yield f"{key}.models: {_unknown(model, everything)}"
+            if model not in rows:
+                yield f"{key}.models: {_unknown(model, rows)}"
     for model in config["models"]:
         yield from _settings(f"models.{model}.set", module_of(config, model), settings_of(config, model), root)
     yield from _ablations(config, root)
@@ -174,10 +174,11 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
 def _options(key: str, make: str, given: dict[str, list[Any]], root: Path) -> Iterator[str]:
     """Options, each with the values it takes, against the parameters of a dataset file's `make` and its RANGES."""
     allowed = source.keywords(make, "make", root)
-    options = {name: default for name, default in allowed.items() if name not in ("raw", "splits")}
-    kinds = source.types(make, "make", root)
+    options = {name: default for name, default in allowed.items() if name not in ("raw", "splits")} | {LABELED: True}
+    kinds = source.types(make, "make", root) | {LABELED: "float"}
     ranges = source.literal(make, "RANGES", root) or {}
     assert isinstance(ranges, dict)
+    ranges |= {LABELED: (0.0, 1.0)}
     for name, values in given.items():
         if name not in options:
             yield f"{key}: {_unknown(name, options, 'option')}"

@@ -5,11 +5,14 @@ are small, and starting Python for each would cost more than the cells themselve
 """
 
 import json
+import shutil
+import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cli import call
+from benchmarks import flags, seal
 from benchmarks.grid import cells
+from benchmarks.outcome import FAILED, OK, NotApplicableError, NotAvailableError, Outcome, failure_among
 from benchmarks.progress import Progress
 
 
@@ -23,19 +26,45 @@ def run(
 ) -> None:
     """Run `command` (a verb and its flags, but for the outputs) once a cell of `grid`, into `output`/<cell>.
 
-    In the flags, {cell} stands for the cell's name, and {options} for `options` with its own as JSON. `after` names
-    the artifacts that the command reads: where one of them has failed, so has this.
+    In the flags, {cell} stands for the cell's name, {split} for the split among `options` and its own, and {options}
+    for the others as JSON. `after` names the artifacts that the command reads: where one of them has failed, so has
+    this. A cell that fails, or that reads one that did, loses itself alone, and its `outcome.json` says why. Raises
+    RuntimeError where none is left.
     """
+    verb, *asked = command
+    if verb != "prepare":  # which alone reads raw files and seals labels
+        seal.close()
     found = cells(grid)
     progress = Progress(len(found), "cell")
+    ends = {}
     for cell, own in found.items():
-        outputs = {"--output": output, "--sealed-output": sealed_output}
-        verb, *flags = [
-            part.replace("{cell}", cell).replace("{options}", json.dumps(options | own)) for part in command
+        dials = options | own
+        split = str(dials.pop("split"))
+        given = [
+            part.replace("{cell}", cell).replace("{split}", split).replace("{options}", json.dumps(dials))
+            for part in asked
         ]
-        for flag, folder in outputs.items():
-            if folder is not None:
-                (folder / cell).mkdir(parents=True, exist_ok=True)
-                flags += [flag, str(folder / cell)]
-        call(verb, flags)
-        progress.step(cell)
+        folders = {"--output": output / cell} | ({"--sealed-output": sealed_output / cell} if sealed_output else {})
+        for folder in folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+        ends[cell] = failure_among(given) or _ended(verb, given, folders, output)
+        ends[cell].write(output / cell)
+        progress.step(cell if ends[cell].status == OK else f"{cell} {FAILED}: {ends[cell].reason}")
+    if all(end.status != OK for end in ends.values()):
+        raise RuntimeError(f"all {len(ends)} cells failed; the first: {next(iter(ends.values())).reason}")
+
+
+def _ended(verb: str, given: list[str], folders: dict[str, Path], output: Path) -> Outcome:
+    """Run a verb into `folders`, which are empty where it raises. What is not available is so for the whole family."""
+    try:
+        flags.call(verb, [*given, *(part for flag, folder in folders.items() for part in (flag, str(folder)))])
+    except (NotAvailableError, NotApplicableError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        for folder in folders.values():
+            shutil.rmtree(folder)
+            folder.mkdir()
+        origin = output.with_name(output.name.removesuffix(".part"))  # the supervisor moves it there
+        return Outcome(FAILED, f"{type(error).__name__}: {error}", str(origin))
+    return Outcome(OK)

@@ -43,6 +43,14 @@ def read(folder: Path) -> Outcome:
     return Outcome(**json.loads((folder / "outcome.json").read_text(encoding="utf-8")))
 
 
+def failure_among(flags: Iterable[str]) -> Outcome | None:
+    """How the first did that did not end well, of the artifacts that a command's flags name; None where all did."""
+    for flag in flags:
+        if flag[:1] not in "{[" and is_artifact(Path(flag)) and (found := read(Path(flag))).status != OK:  # no JSON
+            return found
+    return None
+
+
 def is_artifact(path: Path) -> bool:
     """Whether a path is an artifact folder, whatever its outcome."""
     return (path / "outcome.json").is_file()

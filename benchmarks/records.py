@@ -43,6 +43,21 @@ class Empty:
 
 
 @dataclass(frozen=True)
+class Family:
+    """Records of a family of datasets, with a column for each option that its cells differ in."""
+
+    card: dict[str, Any]  # of one of its cells
+    runs: pd.DataFrame
+    alerts: pd.DataFrame  # a row a run and share of the students whom staff can see
+    lost: pd.DataFrame  # outcomes of cells without a run, as "variant"
+
+    @property
+    def metric(self) -> str:
+        """The headline score."""
+        return headline(self.card["kind"])
+
+
+@dataclass(frozen=True)
 class Records:
     """Records in the order of the config: datasets and models come first where they stand first there."""
 
@@ -56,7 +71,7 @@ class Records:
     workflow: str  # the command that ran all this
     descriptions: pd.DataFrame  # a row a dataset: size, contacts, texts, labels
     networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by dataset: nodes and links of a sample
-    families: dict[str, pd.DataFrame]  # runs by family, with a column for each option that its cells differ in
+    families: dict[str, Family]
     pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
     curves: pd.DataFrame  # a row an epoch of these
     uses: pd.DataFrame  # a row a variant that changes nothing but the recipe, to one of these
@@ -117,7 +132,17 @@ def load(folders: list[Path], models: list[str], workflow: str, families: list[P
         networks={
             f.name: (pd.read_parquet(f / "nodes.parquet"), pd.read_parquet(f / "links.parquet")) for f in described
         },
-        families={f.name: pd.read_parquet(f / "runs.parquet") for f in families if not _failure(f)},
+        families={f.name: _family(f) for f in families if (f / "card.json").exists()},
+    )
+
+
+def _family(folder: Path) -> Family:
+    outcomes = pd.read_parquet(folder / "outcomes.parquet")
+    return Family(
+        card=json.loads((folder / "card.json").read_text(encoding="utf-8")),
+        runs=pd.read_parquet(folder / "runs.parquet"),
+        alerts=pd.read_parquet(folder / "alerts.parquet"),
+        lost=outcomes[outcomes["variant"] != BASE],
     )
 
 

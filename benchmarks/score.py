@@ -1,13 +1,14 @@
 """Verb `score`: predictions and sealed labels to a dataset's tidy records. The only verb that reads sealed labels.
 
 A records folder holds `card.json` (what the dataset is) and these tables as Parquet:
-`runs` (a row a model, variant, split and seed: scores), `classes` (a row a run and class), `trials` (a row a trial,
-of recipes and of rows, there with the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a
-failed variant: ok or why not), `description` (one row: size, contacts, texts), and a sample of the network to draw
-(`nodes`, `links`). Where recipes are pretrained, also `pretraining` (a row a recipe and split: its measure before and
-after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to
-one of these). But for families, `pairs` (a row a comparison of two rows: difference, interval, verdict) and
-`calibration` (a row an unchanged model's run and bin of its probabilities, with the run's ECE and Brier score).
+`runs` (a row a model, variant, split and seed: scores), `classes` (a row a run and class), `alerts` (of a binary task,
+a row a run and share of the students whom staff can see), `trials` (a row a trial, of recipes and of rows, there with
+the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a failed variant or cell: ok or why
+not), `description` (one row: size, contacts, texts), and a sample of the network to draw (`nodes`, `links`). Where
+recipes are pretrained, also `pretraining` (a row a recipe and split: its measure before and after), `curves` (a row an
+epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to one of these). But for
+families, `pairs` (a row a comparison of two rows: difference, interval, verdict) and `calibration` (a row an unchanged
+model's run and bin of its probabilities, with the run's ECE and Brier score).
 """
 
 from collections.abc import Iterator
@@ -18,12 +19,13 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import comparisons, outcome
+from benchmarks.alerts import alerts
 from benchmarks.columns import COLUMNS
 from benchmarks.describe import description, picture
 from benchmarks.grid import cells
 from benchmarks.metrics import brier, calibration_error, per_class, prevalence, reliability, scores
 from benchmarks.outcome import FAILED, OK
-from benchmarks.storage import load_graph, load_split, load_task, load_test, read_json, write_json
+from benchmarks.storage import load_graph, load_lead, load_split, load_task, load_test, read_json, write_json
 from benchmarks.variants import BASE
 
 
@@ -42,28 +44,37 @@ def run(
 ) -> None:
     """Score every model's `predictions` folder; the folder's name is the model's.
 
-    Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs` and `classes`. `uses` tells
-    by model and variant which pretrained recipe a variant puts in the place of the model's own; `charges` by model the
-    recipe whose trials are charged to its row.
+    Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs`, `classes` and `alerts`; a
+    cell without a run is among the `outcomes`, its name in the place of a variant's. `uses` tells by model and variant
+    which pretrained recipe a variant puts in the place of the model's own; `charges` by model the recipe whose trials
+    are charged to its row.
     """
     output.mkdir(parents=True, exist_ok=True)
     ended = {folder.name: outcome.read(folder) for folder in predictions}
     runs: list[dict[str, Any]] = []
     classes: list[pd.DataFrame] = []
+    warnings: list[pd.DataFrame] = []
+    lost: list[dict[str, Any]] = []
     statistics: dict[str, pd.DataFrame] = {}
     if outcome.read(data).status == OK:
         found = cells(grid) if grid else {".": {}}
-        write_json(output / "card.json", read_json(data / next(iter(found)) / "card.json"))
+        card = next(file for cell in found if (file := data / cell / "card.json").exists())
+        write_json(output / "card.json", read_json(card))
         if not grid:
             _describe(dataset, data, sealed, output)
         for folder in predictions:
             if ended[folder.name].status != OK:
                 continue
             for cell, options in found.items():
-                of = {"dataset": dataset, "model": folder.name, **options}
-                for scored, report in _scored(data / cell, sealed / cell, folder / cell):
+                of = {"dataset": dataset, "model": folder.name}
+                if (end := outcome.read(folder / cell)).status != OK:
+                    lost.append(of | {"variant": cell, **vars(end)})
+                    continue
+                of |= options
+                for scored, report, warned in _scored(data / cell, sealed / cell, folder / cell):
                     runs.append(of | scored)
                     classes.append(report.assign(**of))
+                    warnings.append(warned.assign(**of))
         if not grid:
             ok = [folder for folder in predictions if ended[folder.name].status == OK]
             statistics = _statistics(dataset, data, sealed, ok, {folder.name for folder in tuning})
@@ -72,14 +83,16 @@ def run(
     trials = [t for folder in tuning for t in _trials(folder, "model", dataset)]
     trials += [t for folder in searches for t in _trials(folder, "recipe", dataset)]
     trials = [t | {"recipe": charges.get(t["name"], "") if t["kind"] == "model" else ""} for t in trials]
-    outcomes = [{"dataset": dataset, "model": name, "variant": BASE, **vars(o)} for name, o in ended.items()]
+    outcomes = [{"dataset": dataset, "model": name, "variant": BASE, **vars(o)} for name, o in ended.items()] + lost
     for folder in predictions:
-        lost = read_json(folder / "failed.json") if (folder / "failed.json").exists() else {}
+        failed = read_json(folder / "failed.json") if (folder / "failed.json").exists() else {}
         of = {"dataset": dataset, "model": folder.name, "status": FAILED, "origin": str(folder)}
-        outcomes += [of | {"variant": variant, "reason": reason} for variant, reason in lost.items()]
+        outcomes += [of | {"variant": variant, "reason": reason} for variant, reason in failed.items()]
+    dials = [name for name in grid if name != "split"]  # which is a column of every run
     frames = {
-        "runs": pd.DataFrame(runs, columns=[*grid, *COLUMNS["runs"]]),
-        "classes": pd.concat([pd.DataFrame(columns=[*grid, *COLUMNS["classes"]]), *classes]),
+        "runs": pd.DataFrame(runs, columns=[*dials, *COLUMNS["runs"]]),
+        "classes": pd.concat([pd.DataFrame(columns=[*dials, *COLUMNS["classes"]]), *classes]),
+        "alerts": pd.concat([pd.DataFrame(columns=[*dials, *COLUMNS["alerts"]]), *warnings]),
         "trials": pd.DataFrame(trials, columns=COLUMNS["trials"]),
         "outcomes": pd.DataFrame(outcomes, columns=COLUMNS["outcomes"]),
         **statistics,
@@ -110,8 +123,8 @@ def _describe(dataset: str, data: Path, sealed: Path, output: Path) -> None:
     links.to_parquet(output / "links.parquet", index=False)
 
 
-def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Scores and per-class report of each variant, split and seed of a model."""
+def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
+    """Scores, per-class report and, of a binary task, alerts of each variant, split and seed of a model."""
     task = load_task(data)
     with np.load(predictions / "predictions.npz", allow_pickle=False) as file:
         for key in file.files:
@@ -122,7 +135,9 @@ def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[
             labels, probabilities = load_test(sealed, split)[1], file[key]
             extent = {"students": len(labels), "prevalence": prevalence(labels, task.num_outputs)}
             report = per_class(labels, probabilities, list(task.classes)).assign(**of)
-            yield of | extent | scores(labels, probabilities), report
+            binary = task.kind == "binary"
+            warned = alerts(labels, probabilities, load_lead(sealed, split)) if binary else pd.DataFrame()
+            yield of | extent | scores(labels, probabilities), report, warned.assign(**of)
 
 
 def _statistics(

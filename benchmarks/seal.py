@@ -4,6 +4,7 @@ The threat is the honest mistake (a path typed wrong, a loader called twice), so
 guarded; a C library that opens files by itself would pass.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Iterable
@@ -18,6 +19,12 @@ class SealedError(PermissionError):
 def holds(folder: Path, path: Path) -> bool:
     """Whether `path` is `folder` or lies in it, links followed."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+@functools.cache  # once a process: there is no way back
+def close() -> None:
+    """From now on, opening a raw file or a sealed label raises SealedError."""
+    refuse([Path("data"), Path(os.environ.get("SGN_MIRROR") or "../shared/data")])
 
 
 def refuse(folders: Iterable[Path]) -> None:

@@ -53,8 +53,7 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
         part.mkdir(parents=True)
 
     origin = str(outputs[0])
-    inputs = [Path(f) for f in flags if f[:1] not in "{[" and Path(f) not in outputs] if passes_on else []
-    result = _failure_among(inputs)
+    result = outcome.failure_among(f for f in flags if Path(f) not in outputs) if passes_on else None
     if result is None:
         renamed = dict(zip(map(str, outputs), map(str, parts), strict=True))
         worker = [verb, *(renamed.get(flag, flag) for flag in flags)]
@@ -74,13 +73,6 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
     if result.status != OK:
         print(f"{verb} {result.status}: {result.reason}", file=sys.stderr)
     return 0
-
-
-def _failure_among(paths: Sequence[Path]) -> Outcome | None:
-    for path in paths:
-        if outcome.is_artifact(path) and (found := outcome.read(path)).status != OK:
-            return found
-    return None
 
 
 def _work(worker: Sequence[str], part: Path, limits: Limits, origin: str) -> tuple[Outcome, dict[str, Any]]:

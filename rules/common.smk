@@ -5,7 +5,6 @@ import shlex
 
 from benchmarks import raw
 from benchmarks.config import (
-    family_models,
     models_of,
     module_of,
     options_of,
@@ -193,6 +192,11 @@ def folders_of(kind, models):
     return folders
 
 
+def of_family(key):
+    """A param: what a family's entry has under a key."""
+    return lambda wildcards: config["families"][wildcards.family][key]
+
+
 def family_states(wildcards):
     """A model's states of a family: none, the plain ones, or those of the family's split."""
     recipe = recipe_of(config, wildcards.model)
@@ -206,7 +210,7 @@ def family_predictions(wildcards):
     """A family's folders of predictions, one a model."""
     return [
         f"results/{wildcards.tier}/predictions/{wildcards.family}/{model}"
-        for model in family_models(config, wildcards.family)
+        for model in config["families"][wildcards.family]["models"]
     ]
 
 

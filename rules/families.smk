@@ -1,4 +1,5 @@
 # Families: one dataset file under a grid of options, its models on their default hyper-parameters, one job a model.
+# A cell that fails loses itself alone.
 # IN: raw files. OUT: data, sealed, states, predictions and records of {family}, each with a folder a cell.
 
 
@@ -14,11 +15,10 @@ rule prepare_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.prepare", "{family}"),
-        make=lambda wildcards: config["families"][wildcards.family]["make"],
+        make=of_family("make"),
         obtainable=obtainable,
-        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
-        options=as_json(lambda wildcards: config["families"][wildcards.family]["options"]),
-        split=lambda wildcards: config["families"][wildcards.family]["split"],
+        grid=as_json(of_family("grid")),
+        options=as_json(of_family("options")),
     message:
         "prepare_family {wildcards.family}: graphs and splits of every cell"
     shell:
@@ -29,7 +29,7 @@ rule prepare_family:
         " --sealed-output {output.sealed:q}"
         " --command prepare"
         " --make {params.make:q}"
-        " --splits {params.split:q}"
+        " --splits {{split}}"
         " --options {{options}}"
         " --mirror {MIRROR:q} &> {log:q}"
 
@@ -48,7 +48,8 @@ rule encode_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.encode"),
-        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        grid=as_json(of_family("grid")),
+        options=as_json(of_family("options")),
         recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
         threads=config["threads"],
         device=DEVICE,
@@ -57,6 +58,7 @@ rule encode_family:
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
         " --grid {params.grid:q}"
+        " --options {params.options:q}"
         " --after {input.data:q}"
         " --output {output:q}"
         " --command encode"
@@ -81,10 +83,10 @@ rule finetune_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.finetune"),
-        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        grid=as_json(of_family("grid")),
+        options=as_json(of_family("options")),
         recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
-        split=lambda wildcards: config["families"][wildcards.family]["split"],
-        seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
+        seeds=of_family("seeds"),
         threads=config["threads"],
         device=DEVICE,
     message:
@@ -92,13 +94,14 @@ rule finetune_family:
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
         " --grid {params.grid:q}"
+        " --options {params.options:q}"
         " --after {input:q}"
         " --output {output:q}"
         " --command finetune"
         " --data {input.data:q}/{{cell}}"
         " --encoded {input.encoded:q}/{{cell}}"
         " --recipe {params.recipe:q}"
-        " --split {params.split:q}"
+        " --split {{split}}"
         " --seeds {params.seeds}"
         " --cache cache"
         " --device {params.device} &> {log:q}"
@@ -120,12 +123,12 @@ rule train_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.train", "{model}"),
-        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        grid=as_json(of_family("grid")),
+        options=as_json(of_family("options")),
         module=lambda wildcards: module_of(config, wildcards.model),
         settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
         states=lambda wildcards, input: " ".join(f"{folder}/{{cell}}" for folder in input.states),
-        split=lambda wildcards: config["families"][wildcards.family]["split"],
-        seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
+        seeds=of_family("seeds"),
         epochs=config["epochs"],
         patience=config["patience"],
         threads=config["threads"],
@@ -135,6 +138,7 @@ rule train_family:
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
         " --grid {params.grid:q}"
+        " --options {params.options:q}"
         " --after {input:q}"
         " --output {output:q}"
         " --command train"
@@ -142,7 +146,7 @@ rule train_family:
         " --states {params.states}"
         " --model {params.module:q}"
         " --settings {params.settings:q}"
-        " --splits {params.split:q}"
+        " --splits {{split}}"
         " --seeds {params.seeds}"
         " --epochs {params.epochs}"
         " --patience {params.patience}"
@@ -164,21 +168,22 @@ rule oracle_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.oracle"),
-        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        grid=as_json(of_family("grid")),
+        options=as_json(of_family("options")),
         sources=lambda wildcards: config["oracles"][wildcards.model],
-        split=lambda wildcards: config["families"][wildcards.family]["split"],
-        seeds=lambda wildcards: config["families"][wildcards.family]["seeds"],
+        seeds=of_family("seeds"),
     message:
         "oracle_family {wildcards.family}: {wildcards.model}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
         " --grid {params.grid:q}"
+        " --options {params.options:q}"
         " --after {input.data:q}"
         " --output {output:q}"
         " --command oracle"
         " --data {input.data:q}/{{cell}}"
         " --sources {params.sources}"
-        " --splits {params.split:q}"
+        " --splits {{split}}"
         " --seeds {params.seeds} &> {log:q}"
 
 
@@ -196,7 +201,7 @@ rule score_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.score"),
-        grid=as_json(lambda wildcards: config["families"][wildcards.family]["grid"]),
+        grid=as_json(of_family("grid")),
     message:
         "score_family {wildcards.family}: every row"
     shell:

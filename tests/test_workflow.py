@@ -75,8 +75,8 @@ def config(bert: Path) -> dict:
     small["ablations"] = {"structure": {"gcn": {"no edges": {"graph": "no_edges"}}}}
     small["families"] = {
         "phase": {
-            "make": "benchmarks.datasets.synthetic", "split": 0, "options": {"students": 60}, "seeds": [0],
-            "grid": {"text_signal": [0.0, 0.5], "graph_signal": [0.0, 0.4]}, "models": ["mlp", "bert-gcn"],
+            "make": "benchmarks.datasets.synthetic", "options": {"split": 0, "students": 60}, "seeds": [0],
+            "grid": {"text_signal": [0.0, 0.5], "graph_signal": [0.0, 0.4]}, "models": ["mlp", "bert-gcn", "oracle"],
         }
     }  # fmt: skip
     small["tables"] = ["main", "datasets", "classes"]

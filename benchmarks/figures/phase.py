@@ -21,7 +21,7 @@ TIE = 0.01
 
 def make(records: Records) -> Figure:
     """Three panels: winner and lead, what the joint oracle reaches, and how much of that BERT+GCN wins."""
-    runs = records.families.get(FAMILY, pd.DataFrame(columns=["model"]))
+    runs = records.families[FAMILY].runs if FAMILY in records.families else pd.DataFrame(columns=["model"])
     figure, axes = plt.subplots(1, 3, figsize=(7.4, 2.9), layout="constrained")
     if "oracle" not in set(runs["model"]) or runs.empty:
         for axis in axes:

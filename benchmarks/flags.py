@@ -1,0 +1,50 @@
+"""A verb's flags, which are the parameters of its `run`: what a command line says to what `run` is called with.
+
+A path, a number, a word, a list of these, or JSON for a mapping; for one that is true or false, the flag alone.
+Parameters before a `/` are given without a flag.
+"""
+
+import argparse
+import importlib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def call(verb: str, flags: Sequence[str]) -> int | None:
+    """Run a verb in this very process."""
+    run = importlib.import_module(f"benchmarks.{verb.replace('-', '_')}").run
+    given = vars(_parser(verb, run).parse_args(flags))
+    bare = [given.pop(name) for name, parameter in inspect.signature(run).parameters.items() if _is_bare(parameter)]
+    return run(*bare, **given)
+
+
+def _is_bare(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter is given without a flag: those before the `/` of `run`."""
+    return parameter.kind is inspect.Parameter.POSITIONAL_ONLY
+
+
+def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"sgn {verb}", description=inspect.getdoc(run))
+    for name, parameter in inspect.signature(run, eval_str=True).parameters.items():
+        kind = parameter.annotation
+        if _is_bare(parameter):
+            parser.add_argument(name, type=kind)
+            continue
+        if kind is bool:
+            parser.add_argument(f"--{name.replace('_', '-')}", action="store_true")
+            continue
+        options: dict[str, Any] = {"required": parameter.default is inspect.Parameter.empty}
+        if not options["required"]:
+            options["default"] = parameter.default
+        if isinstance(kind, types.UnionType):  # X | None
+            kind = next(t for t in typing.get_args(kind) if t is not types.NoneType)
+        if typing.get_origin(kind) is list:
+            # a command is the last flag, and all that follows is its own
+            options["nargs"], kind = argparse.REMAINDER if name == "command" else "*", typing.get_args(kind)[0]
+        options["type"] = json.loads if typing.get_origin(kind) is dict else kind
+        parser.add_argument(f"--{name.replace('_', '-')}", **options)
+    return parser
