@@ -97,13 +97,18 @@ class Finetuning:
             texts += len(rows)
 
     def fit(
-        self, params: dict[str, Any], seed: int, tell: Callable[[str], None], view: TrainingView | None = None
+        self,
+        params: dict[str, Any],
+        seed: int,
+        tell: Callable[[str], None],
+        view: TrainingView | None = None,
+        watch: Callable[[float, float], None] = lambda spent, best: None,
     ) -> tuple[Classifier, float]:
         """A fine-tuned classifier and its validation score."""
         recipe = self.recipe
         fixed = {"method": method_of(recipe["finetune"]), "texts": recipe["texts"], "epochs": recipe["epochs"]}
         config = Config(**fixed, **(self.defaults | params))
-        report = EarlyStopping(recipe["epochs"], recipe["patience"], tell)
+        report = EarlyStopping(recipe["epochs"], recipe["patience"], tell, watch)
         args = (self.reader, self.below, self.visible_index, view or self.view, seed, report, self.device)
         return finetune(config, *args), report.best_score
 

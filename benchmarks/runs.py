@@ -20,8 +20,14 @@ def fit_of(module: ModuleType) -> Callable[..., Predictor]:
     raise TypeError(f"{module.__name__} has neither fit(config, view, seed, report) nor build(config, view)")
 
 
-def stopping(config: Any, epochs: int, patience: int, tell: Callable[[str], None]) -> EarlyStopping:
+def stopping(
+    config: Any,
+    epochs: int,
+    patience: int,
+    tell: Callable[[str], None],
+    watch: Callable[[float, float], None] = lambda spent, best: None,
+) -> EarlyStopping:
     """The one early-stopping rule, or the tighter one that a config names; with `early_stopping` off, all epochs."""
     epochs = min(epochs, getattr(config, "epochs", None) or epochs)
     patience = min(patience, getattr(config, "patience", None) or patience)
-    return EarlyStopping(epochs, patience if getattr(config, "early_stopping", True) else epochs, tell)
+    return EarlyStopping(epochs, patience if getattr(config, "early_stopping", True) else epochs, tell, watch)

@@ -1,10 +1,12 @@
 """An Optuna study that, broken off and resumed, equals an unbroken one trial for trial.
 
 Only finished trials go into the journal, and each trial has a sampler of its own, seeded by its number; so what a
-trial proposes depends on the finished trials before it and on nothing else. A failure goes there only when it would
-come again (a loss that diverges); from any other one on, a retry runs the trials anew.
+trial proposes depends on the finished trials before it and on nothing else. So does when it is given up: what trials
+had reached on their way is journaled with them. A failure goes there only when it would come again (a loss that
+diverges); from any other one on, a retry runs the trials anew.
 """
 
+import contextlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -13,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from optuna.distributions import BaseDistribution
-from optuna.samplers import TPESampler
+from optuna.pruners import PercentilePruner
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
@@ -25,6 +28,13 @@ from sgn.fit import DivergedError
 
 RANDOM_TRIALS = 5
 """Trials before the sampler models the results."""
+RUNGS = (1 / 2, 1, 2, 4)
+"""Epochs, in units of the patience, after which a trial is compared with earlier ones."""
+UNPRUNED = 3
+"""Trials that run to their end before one is given up."""
+KEPT = 75.0
+"""Per cent: a trial goes on where it is not below the lower quartile of earlier ones."""
+STATES = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
 @dataclass(frozen=True)
@@ -36,48 +46,130 @@ class Best:
     trials: list[dict[str, Any]]
 
 
+class Course:
+    """A trial on its way: one training a selection seed, compared with those of earlier trials on the same rungs.
+
+    Compared is the sum over seeds of the best validation score so far: a sum never falls, and it is of the same seeds
+    for every trial. A training that ends early keeps its best on the rungs that it did not reach.
+    """
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self._trial, self._rung, self._scores = trial, 0, list[float]()
+
+    @property
+    def score(self) -> float:
+        """Mean over the trainings that have ended."""
+        return sum(self._scores) / len(self._scores)
+
+    def watch(self, spent: float, best: float) -> None:
+        """Take the best score after `spent` times the patience; raises TrialPruned when the trial is hopeless."""
+        if self._climb(spent, best) and self._trial.should_prune():
+            raise optuna.TrialPruned(f"{best:.4f} after {spent:.2g} x patience, in the lowest quarter")
+
+    def end(self, score: float) -> None:
+        """Take the best score of a training that has ended."""
+        self._climb(math.inf, score)
+        self._scores.append(score)
+        self._rung = 0
+
+    def _climb(self, spent: float, best: float) -> bool:
+        """Report the rungs that are reached now; whether there are any."""
+        reached = [rung for rung in range(self._rung, len(RUNGS)) if spent >= RUNGS[rung]]
+        for rung in reached:
+            self._trial.report(sum(self._scores) + best, len(self._scores) * len(RUNGS) + rung)
+        self._rung += len(reached)
+        return bool(reached)
+
+
 def search(
     journal: Path,
     space: Mapping[str, BaseDistribution],
     defaults: Mapping[str, Any],
     trials: int,
     seed: int,
-    objective: Callable[[dict[str, Any]], float],
+    objective: Callable[[dict[str, Any], Course], None],
     told: Callable[[str], None],
+    shared: bool = False,
 ) -> Best:
-    """Maximize `objective` over `space` in `trials` trials, of which number 0 is `defaults`.
+    """Maximize the score of the course that `objective` takes over `space`, in `trials` trials; 0 is `defaults`.
 
-    A trial that raises counts as a failed trial; raises RuntimeError when none succeeds. Two processes that want the
-    same study wait for each other.
+    A trial that is given up counts as a trial, and so does one that raises; raises RuntimeError when none succeeds.
+    Two processes that want the same study wait for each other. Where it is `shared`, they divide its trials: faster,
+    and not reproducible, for what is proposed depends on which trials have ended by then.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(journal.with_suffix(".flock")):  # held by the process: a killed job leaves none behind
-        kept, journaled = _open(journal), True
-        study = optuna.create_study(direction="maximize")  # in memory: a killed trial leaves nothing
-        for trial in kept.trials[:trials]:
-            study.add_trial(trial)
-        for number in range(len(study.trials), trials):
-            study.sampler = TPESampler(seed=seed * 10_007 + number, n_startup_trials=RANDOM_TRIALS)
-            if number == 0:
-                study.enqueue_trial({name: defaults[name] for name in space})
-            asked = study.ask(dict(space))
-            try:
-                value = objective(asked.params)
-                if not math.isfinite(value):
-                    raise DivergedError(f"validation score {value}")
-                study.tell(asked, value)
-            except NotApplicableError:
-                raise
-            except Exception as error:
-                journaled = journaled and isinstance(error, DivergedError)
-                asked.set_user_attr("error", f"{type(error).__name__}: {error}")
-                study.tell(asked, state=TrialState.FAIL)
-            finished = study.trials[number]
-            if journaled:
-                kept.add_trial(finished)
-            told(_line(finished, study))
-        return _best(study.trials)
+    if shared:  # what can be reproduced never goes on from what cannot
+        journal = journal.with_suffix(".shared")
+    lock = FileLock(f"{journal}.flock")  # held by the process: a killed job leaves none behind
+    done: dict[int, FrozenTrial] = {}
+    journaled = True
+
+    def attempt(number: int) -> None:
+        nonlocal journaled
+        with lock:
+            done.update({n: trial for n, trial in _read(_open(journal)).items() if n < trials})
+        if number in done:
+            return
+        sampler = TPESampler(seed=seed * 10_007 + number, n_startup_trials=RANDOM_TRIALS)
+        fixed = None if number else {name: defaults[name] for name in space}
+        trial, lasting = _try(number, [done[n] for n in sorted(done)], sampler, space, fixed, objective)
+        done[number] = trial
+        journaled = lasting and (journaled or shared)
+        if journaled:
+            with lock:
+                _open(journal).add_trial(trial)
+        told(_line(number, done))
+
+    if not shared:
+        with lock:
+            for number in range(trials):
+                attempt(number)
+        return _best(done)
+    for seconds in (
+        0,
+        -1,
+    ):  # first the trials that nobody is at; then wait for the others', and take over a killed one's
+        for number in range(trials):
+            with contextlib.suppress(Timeout), FileLock(f"{journal}.{number}.flock", timeout=seconds):
+                attempt(number)
+    return _best(done)
+
+
+def _try(
+    number: int,
+    earlier: list[FrozenTrial],
+    sampler: BaseSampler,
+    space: Mapping[str, BaseDistribution],
+    fixed: dict[str, Any] | None,
+    objective: Callable[[dict[str, Any], Course], None],
+) -> tuple[FrozenTrial, bool]:
+    """One trial after the `earlier` ones, and whether it would end like this again."""
+    pruner = PercentilePruner(KEPT, n_startup_trials=UNPRUNED)
+    study = optuna.create_study(
+        direction="maximize", sampler=sampler, pruner=pruner
+    )  # in memory: a kill leaves nothing
+    study.add_trials(earlier)
+    if fixed:
+        study.enqueue_trial(fixed)
+    asked = study.ask(dict(space))
+    asked.set_user_attr("number", number)
+    course, lasting = Course(asked), True
+    try:
+        objective(asked.params, course)
+        if not math.isfinite(course.score):
+            raise DivergedError(f"validation score {course.score}")
+        study.tell(asked, course.score)
+    except NotApplicableError:
+        raise
+    except optuna.TrialPruned as reason:
+        asked.set_user_attr("reason", str(reason))
+        study.tell(asked, state=TrialState.PRUNED)
+    except Exception as error:
+        lasting = isinstance(error, DivergedError)
+        asked.set_user_attr("reason", f"{type(error).__name__}: {error}")
+        study.tell(asked, state=TrialState.FAIL)
+    return study.trials[-1], lasting
 
 
 def _open(journal: Path) -> optuna.Study:
@@ -93,26 +185,38 @@ def _open(journal: Path) -> optuna.Study:
     return optuna.create_study(storage=storage, study_name="study", direction="maximize", load_if_exists=True)
 
 
-def _best(trials: list[FrozenTrial]) -> Best:
+def _read(kept: optuna.Study) -> dict[int, FrozenTrial]:
+    """Journaled trials by their number, which is not their place where several processes finish trials."""
+    return {trial.user_attrs["number"]: trial for trial in kept.trials}
+
+
+def _best(done: dict[int, FrozenTrial]) -> Best:
     rows = [
         {
-            "trial": t.number,
-            "state": "ok" if t.state == TrialState.COMPLETE else "failed",
-            "value": t.value if t.state == TrialState.COMPLETE else math.nan,
-            "params": json.dumps(t.params, sort_keys=True),
-            "error": t.user_attrs.get("error", ""),
+            "trial": number,
+            "state": STATES[trial.state],
+            "value": trial.value if trial.state == TrialState.COMPLETE else math.nan,
+            "params": json.dumps(trial.params, sort_keys=True),
+            "error": trial.user_attrs.get("reason", ""),
         }
-        for t in trials
+        for number, trial in sorted(done.items())
     ]
-    complete = [t for t in trials if t.state == TrialState.COMPLETE]
-    if not complete:
-        raise RuntimeError(f"all {len(trials)} trials failed; the first: {rows[0]['error']}")
-    best = max(complete, key=lambda t: (t.value, -t.number))  # the earliest among equals
+    number = _winner(done)
+    if number is None:
+        raise RuntimeError(f"all {len(done)} trials failed; the first: {rows[0]['error']}")
+    best = done[number]
     assert best.value is not None
     return Best(best.params, best.value, rows)
 
 
-def _line(trial: FrozenTrial, study: optuna.Study) -> str:
-    if trial.state != TrialState.COMPLETE:
-        return f"trial {trial.number} failed: {trial.user_attrs['error']}"
-    return f"trial {trial.number}: validation {trial.value:.4f}, best {study.best_value:.4f}"
+def _winner(done: dict[int, FrozenTrial]) -> int | None:
+    """Number of the best trial, the earliest among equals; None where none succeeded."""
+    complete = [number for number, trial in done.items() if trial.state == TrialState.COMPLETE]
+    return max(complete, key=lambda number: (done[number].value, -number), default=None)
+
+
+def _line(number: int, done: dict[int, FrozenTrial]) -> str:
+    trial, winner = done[number], _winner(done)
+    if winner is None or trial.state != TrialState.COMPLETE:
+        return f"trial {number} {STATES[trial.state]}: {trial.user_attrs['reason']}"
+    return f"trial {number}: validation {trial.value:.4f}, best {done[winner].value:.4f}"

@@ -10,7 +10,7 @@ from benchmarks.progress import Progress
 from benchmarks.runs import fit_of, stopping
 from benchmarks.source import code_hash
 from benchmarks.storage import write_json
-from benchmarks.study import search
+from benchmarks.study import Course, search
 from benchmarks.views import Material, arithmetic, torch_device
 
 
@@ -27,10 +27,12 @@ def run(
     output: Path,
     states: list[Path] = [],  # noqa: B006  read only
     settings: dict[str, Any] = {},  # noqa: B006
+    shared: bool = False,
 ) -> None:
     """Search on the selection `seeds` and write, for each split, the best hyper-parameters and all trials.
 
-    `settings` are knobs that the config sets: they are not searched.
+    `settings` are knobs that the config sets: they are not searched. Processes that are given the same, but for
+    `output`, divide the trials of `shared` studies.
     """
     where = torch_device(device)
     module, material = load(model), Material(data, states, splits)
@@ -40,14 +42,12 @@ def run(
     for split in splits:
         views = {seed: material.views(split, seed).to(where) for seed in seeds}
 
-        def objective(params: dict[str, Any], views: dict = views) -> float:
-            scores = []
+        def objective(params: dict[str, Any], course: Course, views: dict = views) -> None:
             for seed in seeds:
                 config = module.Config(**settings | params)
-                report = stopping(config, epochs, patience, progress.tell)
+                report = stopping(config, epochs, patience, progress.tell, course.watch)
                 fit_of(module)(config, views[seed].training, seed, report)
-                scores.append(report.best_score)
-            return sum(scores) / len(scores)
+                course.end(report.best_score)
 
         seen = [v.fingerprint for v in views.values()]
         key = fingerprint(code, settings, seen, seeds, epochs, patience, arithmetic(where))
@@ -59,6 +59,7 @@ def run(
             seed=seeds[0],
             objective=objective,
             told=progress.step,
+            shared=shared,
         )
         best[split] = {"params": found.params, "value": found.value}
         rows += [{"split": split, **row} for row in found.trials]

@@ -12,8 +12,9 @@ from benchmarks.cache import fingerprint
 from benchmarks.finetune import Finetuning
 from benchmarks.progress import Progress
 from benchmarks.recipes import finetuned, trials
+from benchmarks.source import code_hash
 from benchmarks.storage import write_json
-from benchmarks.study import search
+from benchmarks.study import Course, search
 from sgn.encoder import SPACE, Config
 
 
@@ -26,6 +27,7 @@ def run(
     cache: Path,
     device: str,
     output: Path,
+    shared: bool = False,
 ) -> None:
     """Search on the selection `seeds`; write the best hyper-parameters, all trials, and the best trial's states.
 
@@ -41,17 +43,18 @@ def run(
 
     highest = -math.inf
 
-    def objective(params: dict[str, Any]) -> float:
+    def objective(params: dict[str, Any], course: Course) -> None:
         nonlocal highest
-        fitted = {seed: tuning.fit(params, seed, progress.tell) for seed in seeds}
-        value = sum(score for _, score in fitted.values()) / len(seeds)
-        if value > highest:  # reading all texts takes as long as two epochs: only for what may win
-            highest = value
-            for seed, (classifier, _) in fitted.items():
+        fitted = {}
+        for seed in seeds:
+            fitted[seed], score = tuning.fit(params, seed, progress.tell, watch=course.watch)
+            course.end(score)
+        if course.score > highest:  # reading all texts takes as long as two epochs: only for what may win
+            highest = course.score
+            for seed, classifier in fitted.items():
                 tuning.whole(params, seed, progress.tell, classifier)
-        return value
 
-    key = fingerprint(tuning.key, seeds)
+    key = fingerprint(code_hash("benchmarks.tune_recipe"), tuning.key, seeds)
     best = search(
         cache / "studies" / f"{key[:32]}.log",
         SPACE,
@@ -60,6 +63,7 @@ def run(
         seed=seeds[0],
         objective=objective,
         told=progress.step,
+        shared=shared,
     )
     write_json(output / "best.json", {"params": best.params, "value": best.value})
     write_json(output / "trials.json", best.trials)

@@ -30,6 +30,7 @@ ORACLES = list(config["oracles"])
 ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in DATASETS]
 FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in FAMILIES]
 DEVICE = device_for(config["device"])
+SHARED = "--shared" if config["shared_studies"] else ""  # a flag
 RESOURCES = {
     "gpu": int(DEVICE != "cpu"),  # one job at a time on a GPU, see profiles/default
     "runtime": config["limits"]["minutes"],

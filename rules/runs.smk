@@ -20,6 +20,7 @@ rule tune:
         splits=splits_of,
         seeds=config["selection_seeds"],
         trials=lambda wildcards: trials_of(config, wildcards.model),
+        shared=SHARED,
         settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
         epochs=config["epochs"],
         patience=config["patience"],
@@ -40,6 +41,7 @@ rule tune:
         " --patience {params.patience}"
         " --cache cache"
         " --device {params.device}"
+        " {params.shared}"
         " --output {output:q} &> {log:q}"
 
 

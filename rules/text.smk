@@ -47,6 +47,7 @@ rule tune_recipe:
         code=code_of("benchmarks.tune_recipe"),
         recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
         seeds=config["selection_seeds"],
+        shared=SHARED,
         threads=config["threads"],
         device=DEVICE,
     message:
@@ -60,6 +61,7 @@ rule tune_recipe:
         " --seeds {params.seeds}"
         " --cache cache"
         " --device {params.device}"
+        " {params.shared}"
         " --output {output:q} &> {log:q}"
 
 

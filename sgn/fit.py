@@ -58,11 +58,18 @@ class EarlyStopping:
     """Stop after `epochs`, or when `patience` epochs in a row brought nothing better.
 
     Better is a higher score, or the same score with a lower loss: scores of small validation sets tie often.
-    `tell(line)` hears of progress at most every two seconds.
+    `tell(line)` hears of progress at most every two seconds. `watch(spent, best)` hears, after each epoch but the last,
+    how many times `patience` is spent and the best score so far; it may raise, which ends the training.
     """
 
-    def __init__(self, epochs: int, patience: int, tell: Callable[[str], None] = lambda line: None) -> None:
-        self.epochs, self.patience, self.tell = epochs, patience, tell
+    def __init__(
+        self,
+        epochs: int,
+        patience: int,
+        tell: Callable[[str], None] = lambda line: None,
+        watch: Callable[[float, float], None] = lambda spent, best: None,
+    ) -> None:
+        self.epochs, self.patience, self.tell, self.watch = epochs, patience, tell, watch
         self.best_score, self.best_loss, self.best_epoch = -math.inf, math.inf, 0
         self.improved = False
         self._began = self._told = time.monotonic()
@@ -83,6 +90,8 @@ class EarlyStopping:
                 f"epoch {epoch}/{self.epochs}  validation {score:.4f}  best {self.best_score:.4f} "
                 f"(epoch {self.best_epoch})  " + ("done" if stop else f"ETA <= {remaining:.0f} s")
             )
+        if not stop:
+            self.watch(epoch / self.patience, self.best_score)
         return stop
 
 
