@@ -13,7 +13,7 @@ def of_row(records: Records, dataset: str, name: str, kind: str = "model") -> pd
 
 
 def budget(trials: pd.DataFrame) -> int:
-    """Trials a split; the same on each by the protocol, whether they succeed or fail."""
+    """Trials a split; the same on each by the protocol, whether they succeed, are given up or fail."""
     return int(trials.groupby("split").size().max()) if len(trials) else 0
 
 
@@ -24,7 +24,7 @@ def charged(records: Records, dataset: str, model: str) -> int:
 
 
 def default(trials: pd.DataFrame) -> pd.Series:
-    """Validation score of trial 0, the defaults, by split; NaN where it failed."""
+    """Validation score of trial 0, the defaults, by split; NaN where it failed. It is never given up."""
     return trials[trials["trial"] == 0].set_index("split")["value"].astype(float)
 
 

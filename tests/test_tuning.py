@@ -22,8 +22,9 @@ from benchmarks.trials import expected_maximum
 
 MODELS = ["majority", "mlp", "bert-gcn", "gcn", "logistic"]
 CALL = "snakemake --cores all"
+PRUNED = -math.inf
 VALUES = {
-    ("model", "mlp", ""): {"0": [0.5, 0.7, 0.7], "1": [0.6, math.nan, 0.5]},
+    ("model", "mlp", ""): {"0": [0.5, 0.7, 0.7], "1": [0.6, PRUNED, 0.5]},
     ("model", "bert-gcn", "minilm"): {"0": [0.8], "1": [0.6]},
     ("model", "logistic", ""): {"0": [math.nan, 0.5, 0.4], "1": [math.nan, math.nan, math.nan]},
     ("recipe", "minilm", ""): {"0": [0.5, 0.6], "1": [0.5, 0.4]},
@@ -38,10 +39,11 @@ def trials_of(values: dict) -> pd.DataFrame:
             "name": name,
             "split": split,
             "trial": number,
-            "value": value,
+            "value": value if math.isfinite(value) else math.nan,
             "recipe": recipe,
         }
-        | {"state": "failed" if math.isnan(value) else "ok", "error": "", "params": json.dumps({"lr": 0.01 + number})}
+        | {"state": "pruned" if value == PRUNED else "failed" if math.isnan(value) else "ok", "error": ""}
+        | {"params": json.dumps({"lr": 0.01 + number})}
         for (kind, name, recipe), splits in values.items()
         for split, tried in splits.items()
         for number, value in enumerate(tried)
@@ -87,7 +89,8 @@ def test_the_table_adds_up(found: Records) -> None:
     assert [(row["Own", ""], row["Recipe's", ""], row["Both", ""]) for row in (mlp, ours, recipe)] == [
         (3, 0, 3), (1, 2, 3), (2, 0, 2)
     ]  # fmt: skip
-    assert (mlp["OK", ""], mlp["Failed", ""]) == (5, 1)
+    assert [mlp[state, ""] for state in ("OK", "Pruned", "Failed")] == [5, 1, 0]
+    assert [logistic[state, ""] for state in ("OK", "Pruned", "Failed")] == [2, 0, 4]
     assert mlp["Winner", ""] == "1, 0", "the earliest among equals"
     assert mlp["Default", ""] == pytest.approx(0.55)
     assert mlp["Tuned", ""] == pytest.approx(0.65)
@@ -126,8 +129,8 @@ def test_a_recipe_is_paid_first(found: Records) -> None:
     assert np.asarray(ours.get_xdata()).tolist() == [3]
     assert np.asarray(ours.get_ydata()).tolist() == pytest.approx([0.7])
     assert np.asarray(mlp.get_xdata()).tolist() == [1, 2, 3]
-    failed_as_worst = [expected_maximum(np.array(v), 3) for v in ([0.5, 0.7, 0.7], [0.6, 0.5, 0.5])]
-    assert np.asarray(mlp.get_ydata()).tolist() == pytest.approx(np.mean(failed_as_worst, axis=0))
+    pruned_as_worst = [expected_maximum(np.array(v), 3) for v in ([0.5, 0.7, 0.7], [0.6, 0.5, 0.5])]
+    assert np.asarray(mlp.get_ydata()).tolist() == pytest.approx(np.mean(pruned_as_worst, axis=0))
     assert logistic.get_color() == "#888888"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["MLP", "BERT+GCN", "another model"]
     plt.close(figure)

@@ -62,7 +62,7 @@ def _curves(records: Records, dataset: str) -> dict[str, pd.Series]:
 
 
 def _values(trials: pd.DataFrame) -> np.ndarray:
-    """Validation scores; a trial that failed is as bad as the worst that did not, for it was paid for."""
+    """Validation scores; a trial that failed or was given up counts as the worst of the others: it was paid for."""
     return trials["value"].astype(float).fillna(trials["value"].min()).to_numpy()
 
 

@@ -45,7 +45,8 @@ def make(records: Records) -> pd.DataFrame:
         "caption": "Share of the variance of the validation score, over the trials of a search, that a hyper-parameter "
         "explains alone or with others (functional ANOVA; mean ± standard deviation over splits).",
         "notes": [
-            f"Only for searches in which at least {ENOUGH} trials succeeded on each split: fewer tell too little."
+            f"Only for searches in which at least {ENOUGH} trials succeeded on each split: fewer tell too little. "
+            "Trials that were given up have no score and are left out, so a knob whose bad values end early shows less."
         ],
     }
     return frame
