@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from benchmarks import recipes, source
-from benchmarks.variants import BASE, LABELS, MADE_BY, expanded
+from benchmarks.variants import BASE, LABELS, MADE_BY, TEXTS, expanded
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 NOT_OPTIONS = ("make", "splits")
@@ -254,7 +254,12 @@ def _settings(key: str, module: str, settings: dict[str, Any], root: Path) -> It
 def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
     """Variants against their models' configs and the changes to a graph that there are."""
     edits = source.functions("benchmarks.edits", root)
-    choices: dict[str, Iterable[str]] = {"graph": edits, "labels": LABELS, "recipe": config["recipes"]}
+    choices: dict[str, Iterable[str]] = {
+        "graph": edits,
+        "text": TEXTS,
+        "labels": LABELS,
+        "recipe": config["recipes"],
+    }
     seen: set[tuple[str, str]] = set()
     for table, group in config["ablations"].items():
         for dataset in group.get("datasets", []):
@@ -278,6 +283,8 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                     yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"
                 seen.add((model, variant))
                 yield from _control(where, variant, changes)
+                if "text" in changes:
+                    yield from _told(f"{where}.text", group.get("datasets", config["datasets"]), config)
                 if "draws" in changes:
                     recipe = config["recipes"].get(changes.get("recipe", recipe_of(config, model)))
                     yield from _draws(f"{where}.draws", changes["draws"], recipe, config["selection_seeds"])
@@ -292,10 +299,17 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
 
 
 def _control(where: str, variant: str, changes: dict[str, Any]) -> Iterator[str]:
-    """A control has its name and no other, for tables and checks know it by that."""
+    """A control has its name and no other, for tables and checks know it by that; so has a model that is told."""
     for name, made_by in MADE_BY.items():
         if all(changes.get(key) == value for key, value in made_by.items()) != (variant == name):
-            yield f"{where}: {made_by} makes the control {name!r}, and nothing else has that name"
+            yield f"{where}: {made_by} makes the variant {name!r}, and nothing else has that name"
+
+
+def _told(key: str, datasets: Iterable[str], config: dict[str, Any]) -> Iterator[str]:
+    """What texts say is known of synthetic networks only."""
+    for dataset in datasets:
+        if dataset in config["datasets"] and not oracles_of(config, dataset):
+            yield f"{key}: what the texts of {dataset!r} say is not known; name `datasets` where it is"
 
 
 def _draws(key: str, draws: Any, recipe: dict[str, Any] | None, selecting: list[int]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from benchmarks.modules import load
 from benchmarks.progress import Progress
 from benchmarks.runs import fit_of, stopping
 from benchmarks.source import code_hash
-from benchmarks.storage import Known, read_json, write_json
+from benchmarks.storage import Known, load_truth, read_json, write_json
 from benchmarks.variants import BASE, Changes, changes
 from benchmarks.views import Material, Views, arithmetic, crossed, torch_device
 from sgn.fit import DivergedError, EarlyStopping, Predictor
@@ -78,7 +79,7 @@ def run(
         try:
             config = module.Config(**settings | best.get(split, {"params": {}})["params"] | change.knobs)
             material = material_of(change.recipe)
-            views = _views(material, split, seed, change).to(where)
+            views = _views(material, split, seed, change, data).to(where)
             report = stopping(config, epochs, patience, progress.tell)
             key = fingerprint(*setting, repr(config), views.fingerprint, seed)
             make = _fit_and_predict(module, config, views, material.known[split], seed, report, name)
@@ -95,9 +96,20 @@ def run(
     np.savez(output / "predictions.npz", **predictions)  # type: ignore[arg-type]
 
 
-def _views(material: Material, split: str, seed: int, change: Changes) -> Views:
-    edit = getattr(edits, change.graph) if change.graph else lambda graph: graph
+def _views(material: Material, split: str, seed: int, change: Changes, data: Path) -> Views:
+    def edit(graph: StudentGraph) -> StudentGraph:
+        graph = getattr(edits, change.graph)(graph) if change.graph else graph
+        return told(graph, torch.from_numpy(load_truth(data).text).float()) if change.text else graph
+
     return material.views(split, seed, edit, change.labels)
+
+
+def told(graph: StudentGraph, likelihoods: torch.Tensor) -> StudentGraph:
+    """In the place of text, as features: each behavior's log-likelihood [N, K] beside the first one's."""
+    ratios = likelihoods[:, 1:] - likelihoods[:, :1]
+    names = tuple(f"told of behavior {k}" for k in range(1, likelihoods.shape[1]))
+    graph = edits.no_text(graph)
+    return replace(graph, x=torch.cat([graph.x, ratios], dim=1), features=(*graph.features, *names))
 
 
 def _fit_and_predict(

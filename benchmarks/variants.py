@@ -14,24 +14,37 @@ SUBJECT = "bert-gcn"
 CONTROLS = PERMUTED, SHUFFLED, REWIRED = "permuted labels", "shuffled text", "rewired edges"
 """Variants that stand in the main table: where their source matters they must do worse."""
 
-MADE_BY = {PERMUTED: {"labels": "permuted"}, SHUFFLED: {"graph": "shuffled_text"}, REWIRED: {"graph": "rewired"}}
-"""What a control changes, whatever else its entry says; a check or a table knows it by its name."""
+TOLD = "text told"
+"""The variant of a synthetic network that is told what each text says: what it lacks of the optimum is not reading."""
 
-KEYS = ("graph", "labels", "recipe", "draws")
+MADE_BY = {
+    PERMUTED: {"labels": "permuted"},
+    SHUFFLED: {"graph": "shuffled_text"},
+    REWIRED: {"graph": "rewired"},
+    TOLD: {"text": "told"},
+}
+"""What such a variant changes, whatever else its entry says; a check or a table knows it by its name."""
+
+KEYS = ("graph", "text", "labels", "recipe", "draws")
 """Keys of a variant that are no knobs of its model."""
 
 LABELS = ("permuted", "connected")
 """What may be done to labels: dealt out anew (a control), or taken from training students who interact with nobody."""
 
+TEXTS = ("told",)
+"""What may be read instead of text: on a synthetic network, what the text says of each behavior (its likelihood)."""
+
 
 @dataclass(frozen=True)
 class Changes:
-    """What a variant changes: the graph (a function of `benchmarks.edits`), labels (of LABELS), recipe, and knobs.
+    """What a variant changes: the graph (a function of `benchmarks.edits`), text (of TEXTS), labels (of LABELS), recipe,
+    and knobs.
 
     With `draws` it runs on that many seeds, 0 and up, in the place of those that report.
     """
 
     graph: str | None
+    text: str | None
     labels: str | None
     recipe: str | None
     draws: int | None
@@ -47,4 +60,4 @@ def expanded(variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def changes(variant: dict[str, Any]) -> Changes:
     """A variant's entry in the config, sorted."""
     knobs = {key: value for key, value in variant.items() if key not in KEYS}
-    return Changes(variant.get("graph"), variant.get("labels"), variant.get("recipe"), variant.get("draws"), knobs)
+    return Changes(*(variant.get(key) for key in KEYS), knobs)

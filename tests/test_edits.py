@@ -145,6 +145,18 @@ def test_connected_labels_need_a_student_who_interacts(tmp_path: Path) -> None:
         material.views("0", 0, edits.no_edges, "connected")
 
 
+def test_what_texts_say_stands_among_the_features_and_no_text_remains() -> None:
+    graph = replace(random_graph(students=5), states=torch.ones(5, 8), logits=torch.ones(5, 1))
+    said = torch.tensor([[1.0, 3.0, 0.5]]).repeat(5, 1)
+    told = train.told(graph, said)
+    assert told.x[:, -2:].tolist() == [[2.0, -0.5]] * 5
+    assert len(told.features) == told.num_features == graph.num_features + 2
+    assert torch.equal(told.x[:, :-2], graph.x)
+    assert set(told.texts) == {""}
+    assert not told.states.any()
+    assert not told.logits.any()
+
+
 def test_a_grid_is_a_variant_a_combination() -> None:
     variants = {"wide": {"width": 9}, "grid": {"dropout": [0.0, 0.5], "layers": [1, 2]}}
     found = expanded(variants)

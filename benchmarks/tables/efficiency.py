@@ -4,38 +4,43 @@
 optimum is known: 1 is the optimum, 0 what the better source alone could give, below 0 less than that.
 """
 
+import itertools
+
 import pandas as pd
 
 from benchmarks.records import Records
 from benchmarks.style import label
 from benchmarks.table import row_label
-from benchmarks.variants import BASE
+from benchmarks.variants import BASE, TOLD
 
 JOINT, SINGLE = "oracle", ("oracle-text", "oracle-graph")
 
 
 def make(records: Records) -> pd.DataFrame:
     """A row a synthetic network and model."""
-    base = records.runs[records.runs["variant"] == BASE]
     rows, labels = [], []
     for dataset in records.datasets:
-        table = base[base["dataset"] == dataset].pivot_table(
-            index=["split", "seed"], columns="model", values="accuracy"
+        table = records.runs[records.runs["dataset"] == dataset].pivot_table(
+            index=["split", "seed"], columns=["variant", "model"], values="accuracy"
         )
-        if not {JOINT, *SINGLE} <= set(table.columns):
+        if not {(BASE, model) for model in (JOINT, *SINGLE)} <= set(table.columns):
             continue
-        best = max(SINGLE, key=lambda model: table[model].mean())
-        room = table[JOINT].mean() - table[best].mean()
-        for model in [m for m in records.models if m in table.columns]:
-            won = (table[model] - table[best]) / room
-            labels.append(row_label(records, dataset, model, {}))
+        best = table[BASE][max(SINGLE, key=lambda model: table[BASE, model].mean())]
+        room = table[BASE, JOINT].mean() - best.mean()
+        for model, variant in itertools.product(records.models, (BASE, TOLD)):
+            if (variant, model) not in table.columns:
+                continue
+            accuracy = table[variant, model]
+            won = (accuracy - best) / room
+            first, second = row_label(records, dataset, model, {})
+            labels.append((first, second if variant == BASE else f"{second}, {variant}"))
             rows.append(
                 {
-                    ("Accuracy", "mean"): table[model].mean(),
-                    ("Accuracy", "sd"): table[model].std(),
+                    ("Accuracy", "mean"): accuracy.mean(),
+                    ("Accuracy", "sd"): accuracy.std(),
                     ("Efficiency", "mean"): won.mean(),
                     ("Efficiency", "sd"): won.std(),
-                    ("Best single source", ""): label(best),
+                    ("Best single source", ""): label(str(best.name)),
                 }
             )
     columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
