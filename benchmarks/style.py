@@ -61,6 +61,7 @@ def apply() -> None:
             "axes.axisbelow": True,
             "svg.hashsalt": "sgn",
             "pdf.fonttype": 42,
-            "savefig.dpi": 200,
+            "figure.dpi": 200,
+            "savefig.dpi": "figure",
         }
     )
