@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-SHARES = (0.05, 0.1, 0.2, 0.3)
+SHARES = (0.1, 0.2, 0.3)
 """Of the students, whom staff can see."""
 
 

@@ -20,7 +20,6 @@ def test_counts_by_hand() -> None:
     assert np.isnan(found.loc[0.1, "lead"]), "nobody found, no lead"
     assert found.loc[0.2].tolist()[:2] == [0, 0]
     assert found.loc[0.3].tolist() == pytest.approx([1 / 3, 1 / 3, 30])
-    assert found.loc[0.05].tolist()[:2] == [0, 0], "half a student"
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.3])
@@ -46,8 +45,8 @@ def test_ties_are_the_mean_over_all_orders() -> None:
 def test_lead_is_the_median_of_those_found_with_a_known_day() -> None:
     labels, chance = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0]), np.linspace(1, 0, 10)[:, None]
     days = np.array([5.0, np.nan, 9, 7, 1, 1, 1, 1, 1, 1])
-    assert alerts(labels, chance, days)["lead"].tolist()[1:] == [5, 5, 5], "the lower of two: 5 and 9"
-    assert alerts(labels, chance, np.where(np.isnan(days), 3, days))["lead"].tolist()[3] == 5, "3, 5, 9"
+    assert alerts(labels, chance, days)["lead"].tolist() == [5, 5, 5], "the lower of two: 5 and 9"
+    assert alerts(labels, chance, np.where(np.isnan(days), 3, days))["lead"].tolist()[2] == 5, "3, 5, 9"
 
 
 def test_lead_times_lie_under_the_seal(tmp_path: Path) -> None:

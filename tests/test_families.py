@@ -11,6 +11,7 @@ import yaml
 from conftest import ROOT, run
 
 from benchmarks import outcome
+from benchmarks.alerts import SHARES
 from benchmarks.config import ConfigError, check
 from benchmarks.source import _parsed, code_hash
 
@@ -77,7 +78,7 @@ def test_rows_have_their_options_and_lost_cells_a_reason(scored: Path) -> None:
     runs = pd.read_parquet(records / "runs.parquet")
     assert sorted(zip(runs["labeled"], runs["split"], strict=True)) == [(0.2, "0"), (0.2, "1")]
     alerts = pd.read_parquet(records / "alerts.parquet")
-    assert len(alerts) == 2 * 4
+    assert len(alerts) == 2 * len(SHARES)
     assert set(alerts.columns) >= {"labeled", "model", "share", "precision", "recall", "lead"}
     lost = pd.read_parquet(records / "outcomes.parquet").set_index(["model", "variant"])
     assert lost.loc[("majority", "base"), "status"] == "ok"

@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 RECORDS = sorted((ROOT / "results" / "reference").glob("*/records/*/runs.parquet"))
-DIALS = ("text_signal", "graph_signal", "draw")
+DIALS = ("text_signal", "graph_signal", "draw", "labeled", "cutoff")
 ENOUGH = 10  # networks from which a mean over networks is told apart from chance by their own spread
 
 

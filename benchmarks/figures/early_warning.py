@@ -1,0 +1,55 @@
+"""Early warning: over the time of the cut-off, the score, and what staff find who can see a tenth of the students."""
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from benchmarks.curves import curves, key, note_of
+from benchmarks.families import as_deployed, models_in, varying
+from benchmarks.records import METRICS, Family, Records
+from benchmarks.style import GREY
+
+DIAL = "cutoff"
+SHARE = 0.1
+"""Of the students, whom staff can see."""
+
+
+def make(records: Records) -> Figure:
+    """A row for each family whose cells differ in the cut-off: score, precision, recall."""
+    families = {name: family for name, family in varying(records, DIAL).items() if len(family.alerts)}
+    if not families:
+        figure = plt.figure(figsize=(3.4, 1))
+        figure.text(0.5, 0.5, "no runs over the cut-off", ha="center")
+        return figure
+    figure, axes = plt.subplots(
+        len(families), 3, figsize=(7.2, 2.1 * len(families) + 0.4), squeeze=False, layout="constrained"
+    )
+    for row, (name, family) in zip(axes, families.items(), strict=True):
+        _row(list(row), records, name, family)
+    shown = {model for family in families.values() for model in family.runs["model"]}
+    handles = [*key(records, shown), Line2D([], [], color=GREY, linestyle="--", linewidth=0.9, label="by chance")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=7)
+    return figure
+
+
+def _row(axes: list[Axes], records: Records, name: str, family: Family) -> None:
+    """Days left, where they are known, stand below the cut-offs."""
+    runs, seen = as_deployed(family.runs), as_deployed(family.alerts)
+    seen = seen[seen["share"] == SHARE]
+    prevalence, left = runs.groupby(DIAL)["prevalence"].mean(), seen.groupby(DIAL)["lead"].median()
+    marks = [f"{cut:g}" + ("" if pd.isna(days) else f"\n{days:.0f} d") for cut, days in left.items()]
+    panels = [
+        (runs, family.metric, f"{METRICS[family.metric]} on test", prevalence * 0 + 0.5),
+        (seen, "precision", f"precision, {SHARE:.0%} of students seen", prevalence),
+        (seen, "recall", f"recall, {SHARE:.0%} of students seen", prevalence * 0 + SHARE),
+    ]
+    for axis, (rows, score, title, chance) in zip(axes, panels, strict=True):
+        curves(axis, rows, DIAL, score, models_in(records, runs))
+        axis.plot(chance.index, chance, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
+        axis.set_title(title, fontsize=7)
+        axis.set_xticks(left.index, marks)
+        axis.set_xlabel("cut-off" if left.isna().all() else "cut-off, and days left", fontsize=7)
+    axes[0].set_ylabel(f"{name}\n{family.card['target']}", fontsize=7)
+    axes[1].set_xlabel(f"{axes[1].get_xlabel()}\n{note_of(family, runs, DIAL)}", fontsize=7)

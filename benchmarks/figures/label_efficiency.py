@@ -1,0 +1,41 @@
+"""Label efficiency: test scores over the share of students whose labels are known, one panel a family."""
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from benchmarks.curves import curves, key, note_of
+from benchmarks.families import models_in, varying
+from benchmarks.records import METRICS, Family, Records
+
+DIAL = "labeled"
+
+
+def make(records: Records) -> Figure:
+    """A panel for each family whose cells differ in the share of labels."""
+    families = varying(records, DIAL)
+    if not families:
+        figure = plt.figure(figsize=(3.4, 1))
+        figure.text(0.5, 0.5, "no runs over the share of labels", ha="center")
+        return figure
+    figure, axes = plt.subplots(
+        1, len(families), figsize=(3.4 * len(families), 2.6), squeeze=False, layout="constrained"
+    )
+    for axis, (name, family) in zip(axes[0], families.items(), strict=True):
+        _panel(axis, records, name, family)
+    shown = {model for family in families.values() for model in family.runs["model"]}
+    figure.legend(handles=key(records, shown), loc="outside lower center", ncols=3, frameon=False, fontsize=7)
+    return figure
+
+
+def _panel(axis: Axes, records: Records, name: str, family: Family) -> None:
+    curves(axis, family.runs, DIAL, family.metric, models_in(records, family.runs))
+    shares = sorted(set(family.runs[DIAL]))
+    axis.set_xscale("log")
+    axis.set_xticks(shares, [f"{100 * share:g}" for share in shares])
+    axis.xaxis.set_minor_locator(NullLocator())
+    note = note_of(family, family.runs, DIAL)
+    axis.set_xlabel(f"% of students labeled, for training and validation\n{note}", fontsize=7)
+    axis.set_ylabel(f"{METRICS[family.metric]} on test")
+    axis.set_title(f"{name}: {family.card['target']}", fontsize=7)

@@ -1,0 +1,104 @@
+"""Tables and figures of families, on records made up here: label efficiency, early warning, future presentation."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks import figure, records, table
+from benchmarks.alerts import SHARES
+from benchmarks.columns import METRICS
+from benchmarks.outcome import Outcome
+
+MODELS = ["mlp", "gcn", "oracle"]
+CALL = "snakemake --cores all"
+
+
+def family(folder: Path, dial: str, scores: dict[float, float], splits: tuple[str, ...], lead: float | None) -> Path:
+    """Records in which GCN has `scores` by the dial, MLP 0.1 less, the oracle 0.9; split "fixed" 0.05 less still."""
+    folder.mkdir(parents=True)
+    runs, alerts = [], []
+    for value, score in scores.items():
+        for model, split in ((model, split) for model in MODELS for split in splits):
+            own = {"mlp": score - 0.1, "gcn": score, "oracle": 0.9}[model] - 0.05 * (split == "fixed")
+            of = {dial: value, "dataset": folder.name, "model": model, "variant": "base", "split": split, "seed": 0}
+            runs.append(of | {"students": 50, "prevalence": 0.4} | dict.fromkeys(METRICS, own))
+            alerts += [of | {"share": s, "precision": own, "recall": s * own / 0.4, "lead": lead} for s in SHARES]
+    ended = [{"model": model, "variant": "base", **vars(Outcome("ok"))} for model in MODELS]
+    ended.append({"model": "gcn", "variant": f"{dial}=7", **vars(Outcome("failed", "no luck", "results/x"))})
+    for name, rows in (("runs", runs), ("alerts", alerts), ("outcomes", ended)):
+        pd.DataFrame(rows).assign(dataset=folder.name).to_parquet(folder / f"{name}.parquet", index=False)
+    card = {"kind": "binary", "target": "drops out", "text": "drawn", "classes": ["stays", "drops out"]}
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def families(tmp_path: Path) -> list[Path]:
+    return [
+        family(tmp_path / "labels", "labeled", {0.01: 0.6, 0.1: 0.7}, ("0", "1"), None),
+        family(tmp_path / "cutoffs", "cutoff", {7: 0.65, 14: 0.75}, ("fixed", "0", "1"), 30.0),
+    ]
+
+
+def test_the_later_run_is_what_warnings_are_for(families: list[Path]) -> None:
+    frame = table.load("benchmarks.tables.early_warning").make(records.load([], MODELS, CALL, families))
+    assert set(frame.index.get_level_values("Dataset")) == {"cutoffs"}, "where nothing is cut off, nobody is warned"
+    row = frame.loc[("cutoffs", "14", "GCN")]
+    assert row["ROC-AUC", "mean"] == pytest.approx(0.70), "random splits stay out of the mean"
+    assert row["At risk", ""] == pytest.approx(0.4)
+    assert row["Precision at 10%", ""] == pytest.approx(0.70)
+    assert row["Recall at 20%", ""] == pytest.approx(0.35)
+    assert (row["Days left", ""], row["Runs", ""]) == ("30", 1)
+
+
+def test_the_next_run_is_compared_with_random_splits(families: list[Path]) -> None:
+    frame = table.load("benchmarks.tables.future").make(records.load([], MODELS, CALL, families))
+    assert len(frame) == 2 * len(MODELS), "the other family has no later run"
+    row = frame.loc[("cutoffs", "cutoff 7", "MLP")]
+    assert (row["Random", "mean"], row["Next run", "mean"]) == pytest.approx((0.55, 0.50))
+    assert row["Difference", ""] == pytest.approx(-0.05)
+    assert row["Runs", ""] == "2 + 1"
+
+
+def lines(axis: object) -> dict[str, list[float]]:
+    """By color, the heights of the lines with a marker or of a dotted one."""
+    drawn = [line for line in axis.get_lines() if line.get_linestyle() in ("-", ":")]  # type: ignore[attr-defined]
+    return {line.get_color(): [round(float(y), 3) for y in line.get_ydata()] for line in drawn}
+
+
+def test_curves_are_means_over_runs(families: list[Path]) -> None:
+    found = records.load([], MODELS, CALL, families)
+    (panel,) = table.load("benchmarks.figures.label_efficiency").make(found).axes
+    assert sorted(lines(panel).values()) == [[0.5, 0.6], [0.6, 0.7], [0.9, 0.9]]
+    assert "50 students tested, 2 runs a point, 1 without a run" in panel.get_xlabel()
+    score, precision, recall = table.load("benchmarks.figures.early_warning").make(found).axes
+    assert [0.6, 0.7] in lines(score).values()
+    assert [0.6, 0.7] in lines(precision).values()
+    assert [0.15, 0.175] in lines(recall).values()
+    assert [mark.get_text() for mark in score.get_xticklabels()] == ["7\n30 d", "14\n30 d"]
+
+
+@pytest.mark.parametrize("name", ["early_warning", "label_efficiency"])
+def test_figures_same_records_same_bytes(families: list[Path], tmp_path: Path, name: str) -> None:
+    for place in ("a", "b"):
+        figure.run(f"benchmarks.figures.{name}", [], MODELS, CALL, tmp_path / place / name, families_of=families)
+    for suffix in (".svg", ".pdf", ".png"):
+        one, two = ((tmp_path / place / name).with_suffix(suffix).read_bytes() for place in ("a", "b"))
+        assert one == two
+
+
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+@pytest.mark.parametrize("name", ["early_warning", "future"])
+def test_latex_compiles_and_fits_the_page(families: list[Path], tmp_path: Path, name: str) -> None:
+    table.run(f"benchmarks.tables.{name}", [], MODELS, CALL, tmp_path / name, families_of=families)
+    document = "\\documentclass{article}\\usepackage{booktabs,graphicx,longtable,multirow}\\begin{document}\\input{%s}"
+    (tmp_path / "document.tex").write_text(document % name + "\\end{document}", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert not [points for points in re.findall(r"Overfull .hbox \((\d+)", done.stdout) if int(points) > 20]
