@@ -37,6 +37,7 @@ rule all:
             name=config["figures"],
             suffix=["svg", "pdf", "png"],
         ),
+        TIMING_OUTPUTS,
 
 
 include: "rules/data.smk"
@@ -44,6 +45,7 @@ include: "rules/text.smk"
 include: "rules/runs.smk"
 include: "rules/scores.smk"
 include: "rules/families.smk"
+include: "rules/timing.smk"
 include: "rules/paper.smk"
 
 

@@ -167,8 +167,22 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         if dataset not in config["datasets"]:
             yield f"text_matters: {_unknown(dataset, config['datasets'])}"
     for kind in ("tables", "figures"):
-        for name in config[kind]:
+        for name in [*config[kind], *config["timing"][kind]]:
             yield from _module(kind, f"benchmarks.{kind}.{name}", root, ["make"])
+    yield from _timing(config, root)
+
+
+def _timing(config: dict[str, Any], root: Path) -> Iterator[str]:
+    """Suites that are timed, with the sizes that they have, and datasets whose rows' cost is measured."""
+    for dataset in config["timing"]["cost"]:
+        if dataset not in config["datasets"]:
+            yield f"timing.cost: {_unknown(dataset, config['datasets'])}"
+    for suite, sizes in config["timing"]["suites"].items():
+        key, module = f"timing.suites.{suite}", f"benchmarks.speed.{suite}"
+        missing = list(_module(key, module, root, ["groups", "cases"]))
+        yield from missing
+        if not missing and sizes.keys() ^ (allowed := source.keywords(module, "groups", root)).keys():
+            yield f"{key} = {sizes}; expected values of {', '.join(allowed)}"
 
 
 def _options(key: str, make: str, given: dict[str, list[Any]], root: Path) -> Iterator[str]:

@@ -16,11 +16,12 @@ def run(
     workflow: str,
     output: Path,
     families_of: list[Path] = [],  # noqa: B006  read only
+    timings_of: list[Path] = [],  # noqa: B006
 ) -> None:
     """Write `output`.svg, .pdf and .png of the figure module `name`."""
     mpl.use("Agg")
     style.apply()
-    figure = load(name).make(records.load(records_of, models, workflow, families_of))
+    figure = load(name).make(records.load(records_of, models, workflow, families_of, timings_of))
     output.parent.mkdir(parents=True, exist_ok=True)
     for suffix, no_date in ((".svg", {"Date": None}), (".pdf", {"CreationDate": None}), (".png", {})):
         figure.savefig(output.with_suffix(suffix), metadata=no_date, bbox_inches="tight")

@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import outcome
+from benchmarks import outcome, timings
 from benchmarks.columns import COLUMNS, headline
 from benchmarks.columns import METRICS as METRICS
 from benchmarks.outcome import NOT_APPLICABLE, OK
+from benchmarks.timings import Timings
 from benchmarks.variants import BASE
 
 PRETRAINING = ("pretraining", "curves", "uses")
@@ -77,6 +78,7 @@ class Records:
     uses: pd.DataFrame  # a row a variant that changes nothing but the recipe, to one of these
     pairs: pd.DataFrame  # a row a comparison, see benchmarks.comparisons
     calibration: pd.DataFrame  # a row a run and bin of probabilities
+    timings: Timings
 
     def metric(self, dataset: str) -> str:
         """The headline score: accuracy where there are several classes, else ROC-AUC."""
@@ -102,8 +104,17 @@ class Records:
         return [Empty(*cause, self.workflow, cells) for cause, cells in causes.items()]
 
 
-def load(folders: list[Path], models: list[str], workflow: str, families: list[Path] = []) -> Records:  # noqa: B006
-    """Read the records folders of several datasets; where scoring has failed, the dataset's cells are empty."""
+def load(
+    folders: list[Path],
+    models: list[str],
+    workflow: str,
+    families: list[Path] = [],  # noqa: B006  read only
+    timed: list[Path] = [],  # noqa: B006
+) -> Records:
+    """Read the records folders of several datasets; where scoring has failed, the dataset's cells are empty.
+
+    `timed` are those of timings.
+    """
     scored, optional = [folder for folder in folders if not _failure(folder)], (*PRETRAINING, *STATISTICS)
 
     def frame(name: str) -> pd.DataFrame:
@@ -132,6 +143,7 @@ def load(folders: list[Path], models: list[str], workflow: str, families: list[P
         networks={
             f.name: (pd.read_parquet(f / "nodes.parquet"), pd.read_parquet(f / "links.parquet")) for f in described
         },
+        timings=timings.load(timed),
         families={f.name: _family(f) for f in families if (f / "card.json").exists()},
     )
 

@@ -47,9 +47,10 @@ def run(
     workflow: str,
     output: Path,
     families_of: list[Path] = [],  # noqa: B006  read only
+    timings_of: list[Path] = [],  # noqa: B006
 ) -> None:
     """Write `output`.csv, .md and .tex of the table module `name`."""
-    found = records.load(records_of, models, workflow, families_of)
+    found = records.load(records_of, models, workflow, families_of, timings_of)
     frame = load(name).make(found)
     shown = rounded(frame)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ import shlex
 
 from benchmarks import raw
 from benchmarks.config import (
+    entry_of,
     models_of,
     module_of,
     options_of,
@@ -29,6 +30,14 @@ MODELS = list(config["models"])
 ORACLES = list(config["oracles"])
 ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in DATASETS]
 FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in FAMILIES]
+TIMINGS = [f"results/{TIER}/timing/records/{suite}" for suite in config["timing"]["suites"]]
+TIMINGS += [f"results/{TIER}/timing/records/cost-{dataset}" for dataset in config["timing"]["cost"]]
+TIMING_OUTPUTS = [
+    f"results/{TIER}/timing/{kind}/{name}.{suffix}"
+    for kind, suffixes in {"tables": ["csv", "md", "tex"], "figures": ["svg", "pdf", "png"]}.items()
+    for name in config["timing"][kind]
+    for suffix in suffixes
+]
 DEVICE = device_for(config["device"])
 SHARED = "--shared" if config["shared_studies"] else ""  # a flag
 RESOURCES = {
@@ -46,6 +55,7 @@ wildcard_constraints:
     recipe="|".join(config["recipes"]) or "none",
     split=r"[A-Za-z0-9-]+",
     name=r"[a-z][a-z0-9_]*",
+    suite="|".join(config["timing"]["suites"]) or "none",
 
 
 def code_of(*modules):
@@ -213,6 +223,17 @@ def family_predictions(wildcards):
         f"results/{wildcards.tier}/predictions/{wildcards.family}/{model}"
         for model in config["families"][wildcards.family]["models"]
     ]
+
+
+def costs_of(wildcards):
+    """Config entries of a dataset's tuned models and of the recipes that they name, and folders with these' tokens."""
+    models = {m: entry_of(config, m) for m in models_of(config, wildcards.dataset) if m in MODELS}
+    recipes = {recipe for entry in models.values() if (recipe := entry.get("recipe"))}
+    return {
+        "models": models,
+        "recipes": {recipe: config["recipes"][recipe] for recipe in recipes},
+        "encoded": {recipe: tokens_of(wildcards, recipe) for recipe in recipes},
+    }
 
 
 def as_json(value):

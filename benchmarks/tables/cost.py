@@ -1,0 +1,68 @@
+"""Cost: what each row of the main table costs, with and without its tuning."""
+
+import pandas as pd
+
+from benchmarks.records import METRICS, Records
+from benchmarks.style import label
+from benchmarks.table import DASH
+from benchmarks.variants import BASE
+
+CAPTION = (
+    "What a row costs, on one split and seed, trained anew with its frozen hyper-parameters. Seconds: the search, with "
+    "that of its recipe; the training, with the reading of all texts and the fine-tuning of its recipe, which rows of "
+    "one recipe share but are each charged with; both; the prediction of 1,000 new students, texts read and all. "
+    "Memory: the peak of the process that took the most. Parameters: of what it trains, and of its Transformer. A "
+    "search's seconds are those of the step that ran it, so they are right after a run that began with an empty cache. "
+    "Score: mean over splits and seeds."
+)
+
+
+def make(records: Records) -> pd.DataFrame:
+    """A row a dataset and model."""
+    rows, labels, notes = [], [], []
+    for cost in costs(records).to_dict("records"):
+        labels.append((cost["dataset"], label(cost["model"])))
+        rows.append(
+            {
+                METRICS[records.metric(cost["dataset"])]: cost["score"],
+                "Tuning s": cost["search"],
+                "Training s": cost["trained"],
+                "Both s": cost["both"],
+                "Prediction s": cost["predicted"],
+                "Peak GB": cost["gigabytes"],
+                "Parameters": _count(cost["parameters"]),
+                "Transformer": _count(cost["recipe_parameters"]),
+            }
+        )
+        if cost["reason"]:
+            notes.append(f"{label(cost['model'])} on {cost['dataset']}: {cost['reason']}")
+    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else None
+    frame = pd.DataFrame(rows, index=index)
+    frame.attrs = {"caption": CAPTION, "notes": [records.timings.device(), *notes]}
+    return frame
+
+
+def costs(records: Records) -> pd.DataFrame:
+    """Costs with the recipe's added, and the headline score on test students, by dataset and model."""
+    found = records.timings.costs
+    recipe = found[[name for name in found if name.startswith("recipe_")]].fillna(0.0).astype(float)
+    search, trained = found["tuning"] + recipe["recipe_tuning"], found["training"] + recipe["recipe_training"]
+    return found.assign(
+        search=search,
+        trained=trained,
+        both=search + trained,
+        predicted=found["inference"] + recipe["recipe_inference"],
+        gigabytes=found["peak_gigabytes"].combine(recipe["recipe_peak_gigabytes"], max),
+        score=[_score(records, *row) for row in found[["dataset", "model"]].itertuples(index=False)],
+        reason=found["reason"].fillna(""),
+    )
+
+
+def _score(records: Records, dataset: str, model: str) -> float:
+    runs = records.runs
+    runs = runs[(runs["dataset"] == dataset) & (runs["model"] == model) & (runs["variant"] == BASE)]
+    return float(runs[records.metric(dataset)].mean())
+
+
+def _count(value: float) -> str:
+    return DASH if pd.isna(value) else f"{value:,.0f}"

@@ -1,0 +1,123 @@
+# Timings, apart from what is held to bytes. IN: data, states, tuning, records. OUT: results/{tier}/timing:
+# records/{suite}, records/cost-{dataset}, tables/{name}.{csv,md,tex}, figures/{name}.{svg,pdf,png}.
+
+
+rule timing:
+    """Everything that the tier times."""
+    input:
+        TIMING_OUTPUTS,
+
+
+rule time_suite:
+    """Time a suite: alone on the machine."""
+    output:
+        directory("results/{tier}/timing/records/{suite}"),
+    log:
+        "logs/{tier}/timing/{suite}.log",
+    threads: workflow.cores
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.timing", "benchmarks.speed.{suite}"),
+        sizes=as_json(lambda wildcards: config["timing"]["suites"][wildcards.suite]),
+        rounds=config["timing"]["rounds"],
+        threads=config["threads"],
+        device=DEVICE,
+    message:
+        "time_suite {wildcards.suite}"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} timing"
+        " --suite {wildcards.suite}"
+        " --sizes {params.sizes:q}"
+        " --rounds {params.rounds}"
+        " --device {params.device}"
+        " --output {output:q} &> {log:q}"
+
+
+rule time_models:
+    """Measure what a dataset's rows cost: alone on the machine."""
+    input:
+        data="results/{tier}/data/{dataset}",
+        tuning=folders_of("tuning", MODELS),
+        encoded=lambda wildcards: list(costs_of(wildcards)["encoded"].values()),
+        searches=searches_of,
+    output:
+        directory("results/{tier}/timing/records/cost-{dataset}"),
+    log:
+        "logs/{tier}/timing/cost-{dataset}.log",
+    threads: workflow.cores
+    resources:
+        **RESOURCES,
+    params:
+        code=code_of("benchmarks.cost"),
+        entries=as_json(costs_of),
+        split=lambda wildcards: splits_of(wildcards)[0],
+        seed=config["seeds"][0],
+        epochs=config["epochs"],
+        patience=config["patience"],
+        threads=config["threads"],
+        device=DEVICE,
+    message:
+        "time_models {wildcards.dataset}: what every row costs"
+    shell:
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} cost"
+        " --data {input.data:q}"
+        " --entries {params.entries:q}"
+        " --tuning {input.tuning:q}"
+        " --searches {input.searches:q}"
+        " --split {params.split:q}"
+        " --seed {params.seed}"
+        " --epochs {params.epochs}"
+        " --patience {params.patience}"
+        " --device {params.device}"
+        " --output {output:q} &> {log:q}"
+
+
+rule timing_table:
+    """Make a table from the timings, and from the records where it shows scores."""
+    input:
+        timings=TIMINGS,
+        records=ALL_RECORDS,
+    output:
+        multiext("results/{tier}/timing/tables/{name}", ".csv", ".md", ".tex"),
+    log:
+        "logs/{tier}/timing/table-{name}.log",
+    params:
+        code=code_of("benchmarks.table", "benchmarks.tables.{name}"),
+        models=[*CONTROLS, *MODELS, *ORACLES],
+        workflow=COMMAND,
+    message:
+        "timing_table {wildcards.name}"
+    shell:
+        "sgn table"
+        " --name benchmarks.tables.{wildcards.name}"
+        " --records-of {input.records:q}"
+        " --timings-of {input.timings:q}"
+        " --models {params.models}"
+        " --workflow {params.workflow:q}"
+        " --output results/{wildcards.tier}/timing/tables/{wildcards.name} &> {log:q}"
+
+
+rule timing_figure:
+    """Draw a figure from the timings, and from the records where it shows scores."""
+    input:
+        timings=TIMINGS,
+        records=ALL_RECORDS,
+    output:
+        multiext("results/{tier}/timing/figures/{name}", ".svg", ".pdf", ".png"),
+    log:
+        "logs/{tier}/timing/figure-{name}.log",
+    params:
+        code=code_of("benchmarks.figure", "benchmarks.figures.{name}"),
+        models=[*CONTROLS, *MODELS, *ORACLES],
+        workflow=COMMAND,
+    message:
+        "timing_figure {wildcards.name}"
+    shell:
+        "sgn figure"
+        " --name benchmarks.figures.{wildcards.name}"
+        " --records-of {input.records:q}"
+        " --timings-of {input.timings:q}"
+        " --models {params.models}"
+        " --workflow {params.workflow:q}"
+        " --output results/{wildcards.tier}/timing/figures/{wildcards.name} &> {log:q}"

@@ -1,0 +1,381 @@
+"""Timings: the clock waits for the device, rounds are fair, ratios and growth are right, a change is seen."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import ROOT
+
+from benchmarks import clock, compare_timing, cost, records, timing, timings
+from benchmarks.clock import Case, EventClock, Group, HostClock, Laps, epochs, measure, whole
+from benchmarks.figures.cost import front
+from benchmarks.modules import load
+from benchmarks.outcome import OK, Outcome
+from benchmarks.source import keywords
+from benchmarks.speed import encode, grow, names, propagate, students, train
+from benchmarks.storage import write_json
+from benchmarks.tables import aims
+from sgn.encoder import tokenize
+
+LATE = 0.05
+SUITES = sorted(p.stem for p in (ROOT / "benchmarks" / "speed").glob("*.py") if "def groups(" in p.read_text())
+
+
+class Device:
+    """Takes work at once and does it later, in order, as a GPU does."""
+
+    def __init__(self) -> None:
+        self.queue, self.last = ThreadPoolExecutor(1), Future[Any]()
+        self.last.set_result(None)
+
+    def launch(self, work: Callable[[], object] = lambda: time.sleep(LATE)) -> None:
+        self.last = self.queue.submit(work)
+
+    def synchronize(self) -> None:
+        self.last.result()
+
+
+class Events:
+    """torch.cuda as far as `EventClock` knows it: an event's time is when the device comes to it."""
+
+    def __init__(self, device: Device) -> None:
+        outer = self
+
+        class Event:
+            def __init__(self, enable_timing: bool) -> None:
+                assert enable_timing
+                self.reached = threading.Event()
+                self.time = nan
+
+            def record(self) -> None:
+                outer.device.launch(self._reach)
+
+            def _reach(self) -> None:
+                self.time = time.perf_counter()
+                self.reached.set()
+
+            def synchronize(self) -> None:
+                self.reached.wait()
+
+            def elapsed_time(self, end: Any) -> float:
+                return 1000 * (end.time - self.time)
+
+        self.device, self.Event = device, Event
+
+
+@pytest.fixture(params=["host", "events"])
+def asynchronous(request: pytest.FixtureRequest) -> tuple[Device, clock.Clock]:
+    device = Device()
+    return device, HostClock(device.synchronize) if request.param == "host" else EventClock(Events(device))
+
+
+def test_work_that_ends_late_is_timed_whole(asynchronous: tuple[Device, clock.Clock]) -> None:
+    device, timer = asynchronous
+    assert whole(device.launch)(timer)[0] >= LATE
+
+
+def test_a_clock_that_does_not_wait_misses_it() -> None:
+    """So the test above can fail."""
+    device = Device()
+    assert whole(device.launch)(HostClock())[0] < LATE / 2
+    device.synchronize()
+
+
+def test_what_was_launched_before_is_not_counted(asynchronous: tuple[Device, clock.Clock]) -> None:
+    device, timer = asynchronous
+    device.launch()
+    assert whole(lambda: None)(timer)[0] < LATE / 2
+
+
+def test_each_epoch_is_a_lap_and_the_first_is_none(asynchronous: tuple[Device, clock.Clock]) -> None:
+    device, timer = asynchronous
+
+    def fit(report: Laps) -> None:
+        epoch, stop = 0, False
+        while not stop:
+            epoch += 1
+            device.launch(lambda slow=epoch == 1: time.sleep(4 * LATE if slow else LATE))  # type: ignore[misc]
+            stop = report(epoch, 0.0)
+        assert epoch == 4
+
+    laps = epochs(fit, 3)(timer)
+    assert len(laps) == 3
+    assert all(LATE <= lap < 3 * LATE for lap in laps)
+
+
+def test_rounds_interleave_after_a_warm_up() -> None:
+    ran: list[str] = []
+    cases = [Case(way, whole(lambda way=way: ran.append(way)), items=2, unit="text", flops=3) for way in "abc"]  # type: ignore[misc]
+    rows = pd.DataFrame(measure(cases, HostClock(), 3))
+    assert "".join(ran) == "abc" + "abc" + "bca" + "cab"
+    assert rows.groupby("way").size().tolist() == [3, 3, 3]
+    assert rows["round"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert set(rows["items"]) == {2}
+    assert set(rows["flops"]) == {3}
+
+
+def _hold(megabytes: int) -> float:
+    array = np.ones(megabytes * 1_000_000 // 8)
+    return clock.peak_gigabytes("cpu") + 0 * array[0]
+
+
+def test_memory_is_that_of_the_child() -> None:
+    """A small child of a large parent is small, and one that holds more by as much is larger by as much."""
+    parent = np.ones(400_000_000 // 8)
+    small, large = clock.in_child(_hold, 1), clock.in_child(_hold, 301)
+    assert large - small == pytest.approx(0.3, abs=0.02)
+    assert small < clock.peak_gigabytes("cpu") - 0.2
+    assert parent[0] == 1
+
+
+def test_the_record_says_what_measured() -> None:
+    found = clock.machine("cpu")
+    assert {"processor", "threads", "commit", "device", "load_before", "megahertz", "memory_gigabytes"} <= found.keys()
+    assert found["threads"] == torch.get_num_threads()
+    assert {"torch", "transformers", "sentence-transformers", "torch_geometric"} <= found["libraries"].keys()
+    json.dumps(found)
+
+
+def test_a_lock_admits_one_at_a_time_on_a_device() -> None:
+    first, second, other = timing.lock("test:0"), timing.lock("test:0"), timing.lock("test:1")
+    with first:
+        assert not _taken(second)
+        assert _taken(other)
+    assert _taken(second)
+
+
+def _taken(lock: Any) -> bool:
+    try:
+        with lock.acquire(timeout=0):
+            return True
+    except TimeoutError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def sizes(small_bert: Path) -> dict[str, dict[str, Any]]:
+    weights, models = {"weights": str(small_bert)}, ["baselines.mlp", "sgn.model"]
+    return {
+        "encode": weights | {"texts": 6, "tokens": 16, "lengths": [8], "batches": [2]},
+        "propagate": {"students": 50, "edges": 200, "width": 8},
+        "train": weights
+        | {"models": models, "students": 60, "edges": 200, "writers": 60, "tokens": 8, "layers": 1, "batch": 16},
+        "grow": weights | {"states": 8, "students": [50, 100], "edges": [200, 400], "lengths": [8, 16]},
+    }
+
+
+@pytest.fixture(scope="module")
+def rows(sizes: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """All suites, in this very process; product and copy are small."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr("benchmarks.speed.peaks.SIDE", {"cpu": 32})
+    patch.setattr("benchmarks.speed.peaks.BYTES", {"cpu": 2**12})
+    found = []
+    with patch.context():
+        for suite, of in sizes.items():
+            for group in load(f"benchmarks.speed.{suite}").groups(**of):
+                key = {"suite": suite, "group": group.name, "size": group.size}
+                found += [key | row for row in timing.measured(suite, group, 2, "cpu")]
+    patch.undo()
+    return pd.DataFrame(found).reindex(columns=list(timings.ROWS))
+
+
+def test_every_suite_is_tried_here(sizes: dict[str, dict[str, Any]]) -> None:
+    assert sorted(sizes) == SUITES
+    for suite, of in sizes.items():
+        assert of.keys() == keywords(f"benchmarks.speed.{suite}", "groups").keys()
+
+
+def test_every_way_of_every_group_is_measured(rows: pd.DataFrame) -> None:
+    assert rows["seconds"].gt(0).all()
+    ways = rows.groupby(["suite", "group"])["way"].unique().map(set)
+    assert {names.OURS, names.SENTENCE_TRANSFORMERS, names.PLAIN, names.PRODUCT} == ways["encode", names.MIXED]
+    assert {names.OURS, names.PYG} == ways["propagate", names.BOTH_WAYS]
+    assert {names.OURS, names.COPY} == ways["propagate", "product"]
+    assert {names.TRANSFORMER, names.JOINT, train.EXACT} == ways["train", names.THROUGH]
+    assert {"mlp", "model"} == ways["train", train.MODELS]
+    alone = rows.groupby(["suite", "group", "size"], dropna=False)["way"].transform("nunique") == 1
+    assert rows.loc[alone, "peak_gigabytes"].gt(0).all()
+    assert rows.loc[~alone, "peak_gigabytes"].isna().all()
+
+
+def test_the_ways_of_an_encoding_agree(small_bert: Path) -> None:
+    """What is compared is the same work: the three ways give the same states."""
+    results: list[torch.Tensor] = []
+    for case in encode.cases("cpu", str(small_bert), texts=5, low=4, high=16)[:3]:
+        results.append(_result(case))
+    for other in results[1:]:
+        assert torch.allclose(results[0], other, atol=1e-5)
+
+
+def test_the_ways_of_a_convolution_agree() -> None:
+    ours, theirs = (_result(case) for case in propagate.cases("cpu", "forward", 30, 120, 8))
+    assert torch.allclose(ours, theirs, atol=1e-5)
+
+
+def _result(case: Case) -> Any:
+    """What the timed call returns."""
+    (function,) = [cell.cell_contents for cell in case.work.__closure__ or () if callable(cell.cell_contents)]
+    return function()
+
+
+def test_without_the_cache_the_same_layers_learn(small_bert: Path) -> None:
+    from benchmarks import weights
+
+    model, where = weights.load(str(small_bert), None), torch.device("cpu")
+    read = tokenize(model.tokenizer, ["student writes a", "late"], 8)
+    (short, below), (full, tokens) = (way(model, 1, read, where) for way in (students.cached, students.uncached))
+    assert torch.allclose(short(*below.padded(torch.arange(2))), full(*tokens.padded(torch.arange(2))), atol=1e-5)
+    counts = [sum(p.numel() for p in reader.parameters() if p.requires_grad) for reader in (short, full)]
+    assert counts[0] == counts[1] > 0
+
+
+def test_flops_are_those_that_torch_counts(small_bert: Path) -> None:
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from benchmarks import weights
+
+    model = weights.load(str(small_bert), None).model
+    model.set_attn_implementation("eager")
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(input_ids=torch.ones(3, 10, dtype=torch.long), attention_mask=torch.ones(3, 10, dtype=torch.long))
+    pooler = 2 * 3 * model.config.hidden_size**2
+    assert encode.flops(model.config, torch.full((3,), 10)) == counter.get_total_flops() - pooler
+
+
+def test_growth_finds_the_exponent_and_its_interval() -> None:
+    sizes = np.array([1e3, 1e4, 1e5, 1e6])
+    exact = timings.growth(sizes, 2e-6 * sizes**1.5)
+    assert exact.exponent == pytest.approx(1.5)
+    assert exact.factor == pytest.approx(2e-6)
+    noisy = timings.growth(sizes, sizes * np.array([1.1, 0.9, 1.05, 1.0]))
+    assert noisy.low < 1 < noisy.high < 1.2
+    assert timings.growth(sizes[:2], sizes[:2]).high == np.inf
+
+
+def times(median: float, seed: int, n: int = 10) -> np.ndarray:
+    """Seconds as machines give them: a floor, some scatter, now and then an interruption."""
+    rng = np.random.default_rng(seed)
+    return median * (1 + rng.gamma(2, 0.02, n) + (rng.random(n) < 0.05))
+
+
+def test_a_change_is_seen_and_its_interval_holds_it() -> None:
+    change = compare_timing.compare(times(1.0, 0), times(0.8, 1))
+    assert change.verdict == "faster"
+    assert change.low < 0.8 < change.high
+    assert compare_timing.compare(times(0.8, 1), times(1.0, 0)).verdict == "slower"
+    assert compare_timing.compare(times(1.0, 0)[:1], times(0.1, 1)[:1]).verdict == "no difference"
+
+
+def test_no_change_is_rarely_called_one() -> None:
+    called = [compare_timing.compare(times(1, i), times(1, 1000 + i)).verdict != "no difference" for i in range(400)]
+    assert np.mean(called) < 0.08
+
+
+def save(folder: Path, seconds: dict[str, np.ndarray], group: str = "g", suite: str = "s", size: float = nan) -> Path:
+    folder.mkdir(parents=True)
+    of = {"suite": suite, "group": group, "size": size, "items": 1.0, "unit": "call", "error": ""}
+    rows = [of | {"way": way, "round": i, "seconds": s} for way, all_ in seconds.items() for i, s in enumerate(all_)]
+    pd.DataFrame(rows).reindex(columns=list(timings.ROWS)).to_parquet(folder / "timings.parquet")
+    write_json(folder / "machine.json", clock.machine("cpu"))
+    Outcome(OK).write(folder)
+    return folder
+
+
+def test_compare_timing_says_it_of_each_case(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = save(tmp_path / "a", {"x": times(1, 0), "y": times(1, 1), "gone": times(1, 2)})
+    after = save(tmp_path / "b", {"x": times(0.5, 3), "y": times(1, 4), "new": times(1, 5)})
+    compare_timing.run(before, after)
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0].startswith("faster ")
+    assert lines[1].startswith("no difference ")
+    assert "[" in lines[0]
+    assert "s: g: gone, s: g: new" in said.err
+    assert "different machines" not in said.err
+    write_json(after / "machine.json", clock.machine("cpu") | {"threads": 99})
+    compare_timing.run(before, after)
+    assert "different machines, threads or versions (threads)" in capsys.readouterr().err
+
+
+def test_compare_timing_reads_pytest_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for file, median in zip(files, (1.0, 2.0), strict=True):
+        one = {"fullname": "t", "stats": {"data": times(median, int(median)).tolist()}}
+        write_json(file, {"benchmarks": [one], "machine_info": {"cpu": {"brand_raw": "one"}}})
+    compare_timing.run(*files)
+    assert capsys.readouterr().out.startswith("slower")
+
+
+def of(folders: list[Path]) -> records.Records:
+    return records.load([], [], "snakemake", timed=folders)
+
+
+def test_an_aim_is_met_missed_or_not_measured(tmp_path: Path) -> None:
+    ours, far = {names.OURS: times(1, 0)}, {names.SENTENCE_TRANSFORMERS: times(3, 1)}
+    near = {names.SENTENCE_TRANSFORMERS: times(1.1, 1)}
+    for ways, verdict in ((ours | far, "met"), (ours | near, "missed"), (ours, "not measured")):
+        frame = aims.make(of([save(tmp_path / verdict, ways, names.MIXED, "encode")]))
+        assert frame["Verdict", ""].tolist() == [verdict] + ["not measured"] * (len(aims.AIMS) - 1)
+    at_most = next(aim for aim in aims.AIMS if aim.most)
+    assert at_most.verdict(0.5, at_most.bound - 0.01) == "met"
+    assert at_most.verdict(0.5, at_most.bound + 0.01) == "undecided"
+    assert at_most.verdict(at_most.bound + 0.01, 9) == "missed"
+
+
+def test_a_share_of_the_peak_is_by_work_done(tmp_path: Path) -> None:
+    folder = save(tmp_path / "a", {names.OURS: times(2, 1), names.PRODUCT: times(1, 0)}, "g", "encode", 64)
+    frame = pd.read_parquet(folder / "timings.parquet")
+    frame["flops"] = frame["way"].map({names.OURS: 30.0, names.PRODUCT: 20.0})
+    frame.to_parquet(folder / "timings.parquet")
+    value, low, high = timings.share(timings.load([folder]), "encode", "g", 64, names.OURS, names.PRODUCT, "flops")
+    assert low < value < high
+    assert value == pytest.approx(30 / 2 / (20 / 1), rel=0.1)
+
+
+def test_the_pareto_front_holds_whom_nobody_beats_for_less() -> None:
+    cost_, score = np.array([1.0, 2.0, 3.0, 3.0, 9.0]), np.array([0.5, 0.4, 0.8, 0.7, 0.8])
+    assert front(cost_, score).tolist() == [0, 2]
+
+
+def test_a_group_that_ends_the_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: not enough memory")
+
+    monkeypatch.setattr(timing, "in_child", out_of_memory)
+    (row,) = timing._measured("grow", Group("students", {}, 1e9), 2, "cpu")
+    assert row["error"] == "memory ended: RuntimeError"
+
+
+def test_a_group_with_an_error_of_ours_is_no_end_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(timing, "in_child", broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        timing._measured("grow", Group("students", {}, 1.0), 2, "cpu")
+
+
+def test_parameters_are_counted_while_a_model_is_built() -> None:
+    with cost._registered() as sizes:
+        torch.nn.Linear(3, 2)
+    torch.nn.Linear(50, 50)
+    assert sum(sizes) == 3 * 2 + 2
+
+
+def test_edges_of_a_random_graph_stand_in_both_directions() -> None:
+    graph = students.random_graph(50, 200, 3, 8)
+    assert not graph.directed
+    assert 150 < graph.edges.shape[1] <= 200
+    pairs = set(map(tuple, graph.edges.T.tolist()))
+    assert all((b, a) in pairs for a, b in pairs)
+    assert grow.DEGREE > 0
