@@ -51,7 +51,7 @@ def make(records: Records) -> Figure:
 
 
 def _changes(records: Records, dataset: str, model: str) -> pd.DataFrame:
-    """A row a cell of the grid: its knobs, the mean paired change, runs, and whether that is told from none."""
+    """A row a cell of the grid: its knobs, the mean paired change with a * where it is told from none, and runs."""
     ran = records.runs[(records.runs["dataset"] == dataset) & (records.runs["model"] == model)]
     asked = records.pairs[(records.pairs["dataset"] == dataset) & (records.pairs["model"] == model)]
     found = []
@@ -59,16 +59,14 @@ def _changes(records: Records, dataset: str, model: str) -> pd.DataFrame:
         if (knobs := values(variant)).keys() == KNOBS.keys():
             pairs = records.paired(dataset, model, variant)
             verdicts = asked.loc[(asked["question"] == "base") & (asked["variant"] == variant), "verdict"]
-            cell = {"change": POINTS * (pairs[variant] - pairs[BASE]).mean(), "runs": len(pairs)}
-            told = (
-                len(verdicts) > 0 and verdicts.isin(["better", "worse"]).all()
-            )  # in each group where these stand alone
-            found.append({knob: float(value) for knob, value in knobs.items()} | cell | {"told": told})
+            change = POINTS * (pairs[variant] - pairs[BASE]).mean()
+            mark = "*" if len(verdicts) and verdicts.isin(["better", "worse"]).all() else ""  # in each group
+            cell = {"change": change, "text": f"{change:+.1f}{mark}", "runs": len(pairs)}
+            found.append({knob: float(value) for knob, value in knobs.items()} | cell)
     return pd.DataFrame(found)
 
 
 def _panel(axis: Axes, table: pd.DataFrame, colors: ScalarMappable) -> None:
-    table["text"] = [f"{row.change:+.1f}{'*' * row.told}" for row in table.itertuples()]
     rows, columns = KNOBS
     changes, texts = (table.pivot_table(shown, rows, columns, aggfunc="first") for shown in ("change", "text"))
     sns.heatmap(changes, annot=texts, fmt="", cmap=colors.cmap, norm=colors.norm, cbar=False, ax=axis,
