@@ -11,6 +11,7 @@ from matplotlib import pyplot as plt
 from benchmarks import ranking, records, table
 from benchmarks.columns import COLUMNS, METRICS
 from benchmarks.figures.critical_difference import cliques
+from benchmarks.figures.reliability import joined
 from benchmarks.modules import load
 from benchmarks.outcome import Outcome
 from benchmarks.records import Records
@@ -163,10 +164,28 @@ def test_a_critical_difference_diagram_has_a_point_a_model_its_scale_and_bars(fo
 
 
 def test_a_reliability_diagram_has_a_line_a_model_and_the_diagonal(found: Records) -> None:
-    figure = load("benchmarks.figures.reliability").make(found)
+    enough = replace(found, runs=found.runs.assign(students=75))  # on each of two splits
+    figure = load("benchmarks.figures.reliability").make(enough)
     assert [len(axis.lines) for axis in figure.axes if axis.get_visible()] == [5] * 5
     assert figure.axes[0].lines[-1].get_xydata() == pytest.approx(np.array([[0.3, 0.2], [0.7, 0.8]]))
+    assert figure.axes[0].get_title() == "toy0\nn = 150 students of 2 splits, 4 runs"
     plt.close(figure)
+
+
+def test_a_reliability_diagram_leaves_small_datasets_out_and_says_so(found: Records) -> None:
+    runs = found.runs.assign(students=found.runs["dataset"].map(lambda name: 75 if name == "toy1" else 74))
+    figure = load("benchmarks.figures.reliability").make(replace(found, runs=runs))
+    assert [axis.get_title().split()[0] for axis in figure.axes if axis.get_visible()] == ["toy1"]
+    assert "150 test students: toy0 (148), toy2 (148)" in figure.legends[0].get_title().get_text()
+    plt.close(figure)
+
+
+def test_bins_are_joined_by_their_share() -> None:
+    bins = pd.DataFrame({"bin": [0, 1, 2, 3], "share": [0.1, 0.3, 0.2, 0.4], "predicted": [0.1, 0.2, 0.6, 0.9]})
+    bins["observed"] = [0.0, 0.4, 0.5, 1.0]
+    assert joined(bins, 2).to_numpy() == pytest.approx(np.array([[0.175, 0.3], [0.8, 0.5 / 0.6]]))
+    assert joined(bins, 9).to_numpy() == pytest.approx(bins[["predicted", "observed"]].to_numpy())
+    assert len(joined(bins, 3)) == 3
 
 
 def test_groups_have_rows_of_their_own(found: Records) -> None:
