@@ -43,6 +43,7 @@ VERBS = {
     "timing": Verb("how long the ways of a suite take, and what the machine can do at most", supervised=True),
     "cost": Verb("what tuning, training and predicting cost, by model", supervised=True, guarded=True, judges=True),
     "compare-timing": Verb("what is faster or slower in one record of timings than in another"),
+    "check-controls": Verb("whether rows that must fail do, and none beats the oracle; exit status 1 if not"),
     "cards": Verb("prepared datasets to the generated block of their data cards"),
     "keep": Verb("results of a tier to a reference that can be committed"),
     "summary": Verb("which cells are empty, why, and how to retry them; exit status 1 if any failed"),

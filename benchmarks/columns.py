@@ -1,12 +1,18 @@
 """The columns of tidy records, for the verb that writes them and for those that read them."""
 
-METRICS = {"accuracy": "Accuracy", "macro_f1": "Macro-F1", "roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
+METRICS = {
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro-F1",
+    "macro_f1_chosen": "Macro-F1, threshold",
+    "roc_auc": "ROC-AUC",
+    "pr_auc": "PR-AUC",
+}
 """Scores, and their names for readers."""
 
 RUN = ["dataset", "model", "variant", "split", "seed"]
 COLUMNS = {
     "runs": [*RUN, "students", "prevalence", *METRICS],
-    "classes": [*RUN, "class", "precision", "recall", "f1", "support"],
+    "classes": [*RUN, "class", "precision", "recall", "f1", "f1_chosen", "support"],
     "alerts": [*RUN, "share", "precision", "recall", "lead"],
     "trials": ["dataset", "kind", "name", "split", "trial", "state", "value", "params", "error", "recipe"],
     "outcomes": ["dataset", "model", "variant", "status", "reason", "origin"],
@@ -16,6 +22,10 @@ COLUMNS = {
     "pairs": [
         "dataset", "question", "model", "variant", "reference", "reference_variant", "split", "metric", "by", "runs",
         "score", "score_low", "score_high", "difference", "low", "high", "p", "p_adjusted", "verdict", "floor",
+    ],
+    "controls": ["dataset", "control", "model", "variant", "runs", "value", "error", "freedom"],
+    "fairness": [
+        "dataset", "model", "attribute", "measure", "groups", "left_out", "value", "low", "high", "chance",
     ],
     "calibration": [*RUN, "bin", "share", "predicted", "observed", "ece", "brier"],
 }  # fmt: skip

@@ -138,7 +138,7 @@ def _replicates(sealed: Sealed, counts: dict[str, np.ndarray], runs: dict[Cell, 
             seeds,
             float(np.mean([score(sealed.kind, labels, answer) for answer in answers])),
             stats.over_seeds(draws, picked),
-            np.mean([_influence(sealed.kind, labels, answer) for answer in answers], axis=0),
+            np.mean([influence(sealed.kind, labels, answer) for answer in answers], axis=0),
         )
     return found
 
@@ -162,7 +162,7 @@ def _compared(sealed: Sealed, splits: list[str], one: list[Replicates], two: lis
     }  # fmt: skip
 
 
-def _questions(labels: np.ndarray, answers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def questions(labels: np.ndarray, answers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Of each binary question: who [n] has a known answer, whether it is yes [n'], and her probability of it [n']."""
     columns = labels.reshape(len(labels), -1)
     return [(y >= 0, y[y >= 0] == 1, p[y >= 0]) for y, p in zip(columns.T, answers.T, strict=True)]
@@ -172,15 +172,15 @@ def _resampled(kind: str, labels: np.ndarray, answers: np.ndarray, counts: np.nd
     """Headline scores [draws] of one run, resampled by `counts` [n, draws]."""
     if headline(kind) == "accuracy":
         return stats.accuracy_draws(decisions(answers) == labels, counts)
-    areas = [stats.auc_draws(yes, chance, counts[known]) for known, yes, chance in _questions(labels, answers)]
+    areas = [stats.auc_draws(yes, chance, counts[known]) for known, yes, chance in questions(labels, answers)]
     return np.mean(areas, axis=0)
 
 
-def _influence(kind: str, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
+def influence(kind: str, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
     """What each student [n] moves the headline score of one run."""
     if headline(kind) == "accuracy":
         return stats.accuracy_influence(decisions(answers) == labels)
-    asked = _questions(labels, answers)
+    asked = questions(labels, answers)
     moved = np.zeros((len(asked), len(labels)))
     for of, (known, yes, chance) in zip(moved, asked, strict=True):
         of[known] = stats.auc_influence(yes, chance)

@@ -10,11 +10,42 @@ BINS = 15
 """Of a reliability diagram."""
 
 
-def decisions(probabilities: np.ndarray) -> np.ndarray:
-    """Classes [n] of probabilities [n, K]; when binary (K = 1), positive from one half on."""
+def decisions(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """Classes [n] of probabilities [n, K]; when binary (K = 1), positive from the threshold on."""
     if probabilities.shape[1] == 1:
-        return (probabilities[:, 0] >= 0.5).astype(np.int64)
+        return (probabilities[:, 0] >= threshold).astype(np.int64)
     return probabilities.argmax(1)
+
+
+def best_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Thresholds [K] of best macro-F1, one a question of binary or multilabel labels [n] or [n, K].
+
+    A threshold lies between two probabilities that occur; of equally good ones, the nearest to one half is taken.
+    """
+    found = []
+    for y, p in questions(labels.reshape(len(labels), -1), probabilities):
+        occurring = np.unique(p)
+        between = (occurring[1:] + occurring[:-1]) / 2 if len(occurring) > 1 else np.array([0.5])
+        chosen = p[:, 0] >= between[:, None]  # [candidates, n]
+        f1 = np.mean([_f1(chosen == side, y == side) for side in (False, True)], axis=0)
+        best = between[np.isclose(f1, f1.max())]
+        found.append(best[np.abs(best - 0.5).argmin()])
+    return np.array(found)
+
+
+def _f1(chosen: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """F1 [candidates] of decisions [candidates, n] about a class that is `true` [n]; 0 where nothing is found."""
+    return 2 * (chosen & true).sum(1) / np.maximum(chosen.sum(1) + true.sum(), 1)
+
+
+def macro_f1_at(thresholds: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Macro-F1 of binary or multilabel labels at thresholds [K], over the classes that occur, as in `scores`."""
+    columns = zip(questions(labels.reshape(len(labels), -1), probabilities), thresholds, strict=True)
+    each = [
+        sk.f1_score(y, decisions(p, at), labels=np.unique(y), average="macro", zero_division=0)
+        for (y, p), at in columns
+    ]
+    return float(np.mean(each))
 
 
 def questions(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -85,33 +116,42 @@ def calibration_error(bins: pd.DataFrame) -> float:
     return float((bins["share"] * (bins["predicted"] - bins["observed"]).abs()).sum())
 
 
-def per_class(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:
+def per_class(
+    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], thresholds: np.ndarray | None
+) -> pd.DataFrame:
     """Precision, recall, F1 and support of each class, and their micro, macro and weighted means.
 
-    The means are over the classes that occur among the labels or the decisions.
+    The means are over the classes that occur among the labels or the decisions. `f1_chosen` is F1 at `thresholds` [K],
+    NaN without them.
     """
+    frame = _report(labels, probabilities, classes, np.full(probabilities.shape[1], 0.5))
+    chosen = np.nan if thresholds is None else _report(labels, probabilities, classes, thresholds)["f1"]
+    return frame.assign(f1_chosen=chosen).astype({"support": "int64"})
+
+
+def _report(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], thresholds: np.ndarray) -> pd.DataFrame:
     if labels.ndim == 2:
-        return _per_question(labels, probabilities, classes)
-    chosen = decisions(probabilities)
+        return _per_question(labels, probabilities, classes, thresholds)
+    chosen = decisions(probabilities, thresholds[0])
     codes = np.arange(len(classes))
     rows = [(name, *values) for name, *values in zip(classes, *_prf(labels, chosen, codes, None), strict=True)]
     occurring = np.union1d(labels, chosen)
     for average in ("micro", "macro", "weighted"):
         rows.append((average, *_prf(labels, chosen, occurring, average)[:3], len(labels)))
-    frame = pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
-    return frame.astype({"support": "int64"})
+    return pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
 
 
-def _per_question(labels: np.ndarray, probabilities: np.ndarray, classes: list[str]) -> pd.DataFrame:
+def _per_question(
+    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], thresholds: np.ndarray
+) -> pd.DataFrame:
     """The same of a multilabel task: of each question the positive answers, whose number is the support."""
-    chosen = np.where(labels >= 0, probabilities >= 0.5, -1)
+    chosen = np.where(labels >= 0, probabilities >= thresholds, -1)
     yes = sk.precision_recall_fscore_support(labels == 1, chosen == 1, average=None, zero_division=0)
     rows = [(name, *values) for name, *values in zip(classes, *yes, strict=True)]
     for average in ("micro", "macro", "weighted"):
         mean = sk.precision_recall_fscore_support(labels == 1, chosen == 1, average=average, zero_division=0)
         rows.append((average, *mean[:3], (labels == 1).sum()))
-    frame = pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
-    return frame.astype({"support": "int64"})
+    return pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
 
 
 def _prf(labels: np.ndarray, chosen: np.ndarray, codes: np.ndarray, average: str | None) -> tuple:

@@ -18,8 +18,8 @@ from benchmarks.variants import BASE
 
 PRETRAINING = ("pretraining", "curves", "uses")
 """Tables that are there only where a dataset's recipes are pretrained."""
-STATISTICS = ("pairs", "calibration")
-"""Tables that families and older records lack."""
+STATISTICS = ("pairs", "calibration", "fairness", "controls")
+"""Tables that families, but for the last, and older records lack."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ class Records:
     uses: pd.DataFrame  # a row a variant that changes nothing but the recipe, to one of these
     pairs: pd.DataFrame  # a row a comparison, see benchmarks.comparisons
     calibration: pd.DataFrame  # a row a run and bin of probabilities
+    fairness: pd.DataFrame  # a row a model, protected attribute and measure
+    controls: pd.DataFrame  # a row a control of a dataset or family
     timings: Timings
 
     def metric(self, dataset: str) -> str:
@@ -117,8 +119,8 @@ def load(
     """
     scored, optional = [folder for folder in folders if not _failure(folder)], (*PRETRAINING, *STATISTICS)
 
-    def frame(name: str) -> pd.DataFrame:
-        files = [file for f in scored if (file := f / f"{name}.parquet").exists() or name not in optional]
+    def frame(name: str, of: list[Path] = scored) -> pd.DataFrame:
+        files = [file for f in of if (file := f / f"{name}.parquet").exists() or name not in optional]
         filled = [part for file in files if len(part := pd.read_parquet(file))]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS[name])
 
@@ -132,6 +134,7 @@ def load(
     described = [folder for folder in folders if (folder / "description.parquet").exists()]
     descriptions = [pd.read_parquet(folder / "description.parquet") for folder in described]
     tables = {name: frame(name) for name in ("runs", "classes", "trials", *optional)}
+    tables["controls"] = frame("controls", [*scored, *families])
     return Records(
         **tables,
         outcomes=outcomes,

@@ -6,9 +6,11 @@ a row a run and share of the students whom staff can see), `trials` (a row a tri
 the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a failed variant or cell: ok or why
 not), `description` (one row: size, contacts, texts), and a sample of the network to draw (`nodes`, `links`). Where
 recipes are pretrained, also `pretraining` (a row a recipe and split: its measure before and after), `curves` (a row an
-epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to one of these). But for
-families, `pairs` (a row a comparison of two rows: difference, interval, verdict) and `calibration` (a row an unchanged
-model's run and bin of its probabilities, with the run's ECE and Brier score).
+epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to one of these). `controls`
+(a row a control: what it shows, and the noise of that). But for families, `pairs` (a row a comparison of two rows:
+difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its probabilities, with the
+run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and measure: the gap between
+groups).
 """
 
 from collections.abc import Iterator
@@ -18,14 +20,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import comparisons, outcome
+from benchmarks import comparisons, controls, fairness, outcome
 from benchmarks.alerts import alerts
 from benchmarks.columns import COLUMNS
 from benchmarks.describe import description, picture
 from benchmarks.grid import cells
-from benchmarks.metrics import brier, calibration_error, per_class, prevalence, reliability, scores
+from benchmarks.metrics import (
+    best_thresholds,
+    brier,
+    calibration_error,
+    macro_f1_at,
+    per_class,
+    prevalence,
+    reliability,
+    scores,
+)
 from benchmarks.outcome import FAILED, OK
-from benchmarks.storage import load_graph, load_lead, load_split, load_task, load_test, read_json, write_json
+from benchmarks.storage import (
+    load_graph,
+    load_lead,
+    load_protected,
+    load_split,
+    load_task,
+    load_test,
+    read_json,
+    write_json,
+)
 from benchmarks.variants import BASE
 
 
@@ -41,13 +61,14 @@ def run(
     uses: dict[str, dict[str, str]] = {},  # noqa: B006  read only
     grid: dict[str, list[Any]] = {},  # noqa: B006  read only
     charges: dict[str, str] = {},  # noqa: B006  read only
+    text_matters: bool = False,
 ) -> None:
     """Score every model's `predictions` folder; the folder's name is the model's.
 
     Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs`, `classes` and `alerts`; a
     cell without a run is among the `outcomes`, its name in the place of a variant's. `uses` tells by model and variant
     which pretrained recipe a variant puts in the place of the model's own; `charges` by model the recipe whose trials
-    are charged to its row.
+    are charged to its row. Where `text_matters`, a row with shuffled text is held against the one with the true text.
     """
     output.mkdir(parents=True, exist_ok=True)
     ended = {folder.name: outcome.read(folder) for folder in predictions}
@@ -75,9 +96,10 @@ def run(
                     runs.append(of | scored)
                     classes.append(report.assign(**of))
                     warnings.append(warned.assign(**of))
+        ok = [folder for folder in predictions if ended[folder.name].status == OK]
+        statistics["controls"] = _controls(dataset, data, sealed, ok, list(found), text_matters)
         if not grid:
-            ok = [folder for folder in predictions if ended[folder.name].status == OK]
-            statistics = _statistics(dataset, data, sealed, ok, {folder.name for folder in tuning})
+            statistics |= _statistics(dataset, data, sealed, ok, {folder.name for folder in tuning})
     else:
         ended = {name: outcome.read(data) for name in ended}
     trials = [t for folder in tuning for t in _trials(folder, "model", dataset)]
@@ -125,7 +147,8 @@ def _describe(dataset: str, data: Path, sealed: Path, output: Path) -> None:
 
 def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
     """Scores, per-class report and, of a binary task, alerts of each variant, split and seed of a model."""
-    task = load_task(data)
+    card, task = read_json(data / "card.json"), load_task(data)
+    known = {split: load_split(data, split, card["students"]) for split in card["splits"]}
     with np.load(predictions / "predictions.npz", allow_pickle=False) as file:
         for key in file.files:
             variant, split, seed, side = key.split("/")
@@ -134,22 +157,50 @@ def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[
             of = {"variant": variant, "split": split, "seed": int(seed)}
             labels, probabilities = load_test(sealed, split)[1], file[key]
             extent = {"students": len(labels), "prevalence": prevalence(labels, task.num_outputs)}
-            report = per_class(labels, probabilities, list(task.classes)).assign(**of)
+            at, macro_f1_chosen = None, np.nan
+            if task.kind != "multiclass":
+                truth = known[split].labels[known[split].validation].numpy()
+                at = best_thresholds(truth, file[key.removesuffix(side) + "validation"])
+                macro_f1_chosen = macro_f1_at(at, labels, probabilities)
+            report = per_class(labels, probabilities, list(task.classes), at).assign(**of)
             binary = task.kind == "binary"
             warned = alerts(labels, probabilities, load_lead(sealed, split)) if binary else pd.DataFrame()
-            yield of | extent | scores(labels, probabilities), report, warned.assign(**of)
+            scored = scores(labels, probabilities) | {"macro_f1_chosen": macro_f1_chosen}
+            yield of | extent | scored, report, warned.assign(**of)
+
+
+def _controls(
+    dataset: str, data: Path, sealed: Path, predictions: list[Path], found: list[str], text_matters: bool
+) -> pd.DataFrame:
+    """What the controls show, over all cells `found` of a family, or the one "." of a dataset."""
+    labels: dict[str, np.ndarray] = {}
+    rows: dict[comparisons.Row, dict[comparisons.Cell, np.ndarray]] = {}
+    for folder in predictions:
+        for cell in found:
+            if outcome.read(folder / cell).status != OK:
+                continue
+            with np.load(folder / cell / "predictions.npz", allow_pickle=False) as file:
+                for key in file.files:
+                    variant, split, seed, side = key.split("/")
+                    if side == "test":
+                        labels.setdefault(f"{cell}/{split}", load_test(sealed / cell, split)[1])
+                        rows.setdefault((folder.name, variant), {})[f"{cell}/{split}", int(seed)] = file[key]
+    kind = next(load_task(data / cell).kind for cell in found if (data / cell / "card.json").exists())
+    shown = controls.shown(kind, labels, rows, text_matters)
+    return pd.DataFrame(shown, columns=COLUMNS["controls"]).assign(dataset=dataset)
 
 
 def _statistics(
     dataset: str, data: Path, sealed: Path, predictions: list[Path], tuned: set[str]
 ) -> dict[str, pd.DataFrame]:
-    """Comparisons of the rows, and calibration of the unchanged models; `tuned` are the models that compete."""
+    """Comparisons of the rows, calibration and fairness of the unchanged models; `tuned` are those that compete."""
     card, task = read_json(data / "card.json"), load_task(data)
     known = {split: load_split(data, split, card["students"]) for split in card["splits"]}
     labels = {split: load_test(sealed, split)[1] for split in known}
     answers: dict[comparisons.Row, dict[comparisons.Cell, np.ndarray]] = {}
     validation: dict[str, list[float]] = {}
-    bins = [pd.DataFrame(columns=COLUMNS["calibration"])]
+    students = {split: load_test(sealed, split)[0] for split in known}
+    bins, gaps = [pd.DataFrame(columns=COLUMNS["calibration"])], [pd.DataFrame(columns=COLUMNS["fairness"])]
     for folder in predictions:
         with np.load(folder / "predictions.npz", allow_pickle=False) as file:
             for key in file.files:
@@ -164,12 +215,17 @@ def _statistics(
             diagram = reliability(labels[split], probabilities)
             error, square = calibration_error(diagram), brier(labels[split], probabilities)
             bins.append(diagram.assign(dataset=dataset, **of, ece=error, brier=square))
+        for attribute, words in load_protected(data).items():
+            if runs := answers.get((folder.name, BASE)):
+                found = fairness.gaps(task.kind, students, labels, runs, words)
+                gaps.append(found.assign(dataset=dataset, model=folder.name, attribute=attribute))
     trained = {split: len(side.train) for split, side in known.items()}
     hidden = comparisons.Sealed(task.kind, card["replication"], labels, trained)
     means = {model: float(np.mean(values)) for model, values in validation.items()}
     return {
         "pairs": comparisons.pairs(dataset, hidden, answers, means),
         "calibration": pd.concat(bins, ignore_index=True)[COLUMNS["calibration"]],
+        "fairness": pd.concat(gaps, ignore_index=True)[COLUMNS["fairness"]],
     }
 
 

@@ -32,12 +32,6 @@ ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in DATASETS]
 FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in FAMILIES]
 TIMINGS = [f"results/{TIER}/timing/records/{suite}" for suite in config["timing"]["suites"]]
 TIMINGS += [f"results/{TIER}/timing/records/cost-{dataset}" for dataset in config["timing"]["cost"]]
-TIMING_OUTPUTS = [
-    f"results/{TIER}/timing/{kind}/{name}.{suffix}"
-    for kind, suffixes in {"tables": ["csv", "md", "tex"], "figures": ["svg", "pdf", "png"]}.items()
-    for name in config["timing"][kind]
-    for suffix in suffixes
-]
 DEVICE = device_for(config["device"])
 SHARED = "--shared" if config["shared_studies"] else ""  # a flag
 RESOURCES = {
@@ -45,6 +39,16 @@ RESOURCES = {
     "runtime": config["limits"]["minutes"],
     "mem_mb": config["limits"]["memory_mb"],
 }
+
+
+def drawn(folder, asked):
+    """Files of the tables and figures that a part of the config asks for."""
+    suffixes = {"tables": ["csv", "md", "tex"], "figures": ["svg", "pdf", "png"]}
+    return [f"{folder}/{kind}/{name}.{end}" for kind, ends in suffixes.items() for name in asked[kind] for end in ends]
+
+
+TIMING_OUTPUTS = drawn(f"results/{TIER}/timing", config["timing"])
+OUTPUTS = drawn(f"results/{TIER}", config) + TIMING_OUTPUTS
 
 
 wildcard_constraints:

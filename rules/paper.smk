@@ -1,4 +1,5 @@
-# IN: records of all datasets. OUT: results/{tier}/tables/{name}.{csv,md,tex}, results/{tier}/figures/{name}.{svg,pdf,png}.
+# IN: records of all datasets. OUT: results/{tier}/tables/{name}.{csv,md,tex}, results/{tier}/figures/{name}.{svg,pdf,png},
+# results/{tier}/controls.txt.
 
 
 rule table:
@@ -49,3 +50,26 @@ rule figure:
         " --models {params.models}"
         " --workflow {params.workflow:q}"
         " --output results/{wildcards.tier}/figures/{wildcards.name} &> {log:q}"
+
+
+rule check_controls:
+    """Hold the rows that must fail, and the oracle, against noise; after all else, which stays whatever is found."""
+    input:
+        records=ALL_RECORDS,
+        families=FAMILY_RECORDS,
+        outputs=ancient(OUTPUTS),
+    output:
+        "results/{tier}/controls.txt",
+    log:
+        "logs/{tier}/check_controls.log",
+    params:
+        code=code_of("benchmarks.check_controls"),
+        workflow=COMMAND,
+    message:
+        "check_controls: whether the rows that must fail do"
+    shell:
+        "sgn check-controls"
+        " --records-of {input.records:q}"
+        " --families-of {input.families:q}"
+        " --workflow {params.workflow:q}"
+        " --output {output:q} &> {log:q}"

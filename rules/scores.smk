@@ -20,6 +20,7 @@ rule score:
         code=code_of("benchmarks.score"),
         uses=as_json(uses_of),
         charges=as_json(charges_of),
+        text_matters=lambda wildcards: "--text-matters" if wildcards.dataset in config["text_matters"] else "",
     message:
         "score {wildcards.dataset}: every row"
     shell:
@@ -33,4 +34,5 @@ rule score:
         " --pretrainings {input.pretrainings:q}"
         " --uses {params.uses:q}"
         " --charges {params.charges:q}"
+        " {params.text_matters}"
         " --output {output:q} &> {log:q}"

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from benchmarks.metrics import BINS, brier, calibration_error, decisions, per_class, prevalence, reliability, scores
+from benchmarks.metrics import (
+    BINS,
+    best_thresholds,
+    brier,
+    calibration_error,
+    decisions,
+    macro_f1_at,
+    per_class,
+    prevalence,
+    reliability,
+    scores,
+)
 
 
 def test_binary_by_hand() -> None:
@@ -44,7 +55,7 @@ def test_a_class_that_does_not_occur_is_left_out() -> None:
 def test_per_class_report() -> None:
     labels = np.array([0, 0, 0, 1, 1])
     probabilities = np.eye(3)[[0, 0, 1, 1, 1]]
-    frame = per_class(labels, probabilities, ["a", "b", "c"]).set_index("class")
+    frame = per_class(labels, probabilities, ["a", "b", "c"], None).set_index("class")
     assert list(frame.index) == ["a", "b", "c", "micro", "macro", "weighted"]
     assert frame.loc["a", ["precision", "recall", "support"]].tolist() == pytest.approx([1, 2 / 3, 3])
     assert frame.loc["b", ["precision", "recall", "support"]].tolist() == pytest.approx([2 / 3, 1, 2])
@@ -52,6 +63,37 @@ def test_per_class_report() -> None:
     assert frame.loc["micro", "f1"] == pytest.approx(0.8)
     assert frame.loc["macro", "recall"] == pytest.approx((2 / 3 + 1) / 2)
     assert frame.loc["weighted", "recall"] == pytest.approx(0.8)
+    assert frame["f1_chosen"].isna().all(), "several classes have no threshold"
+
+
+def test_a_threshold_is_the_best_on_validation_and_used_on_test() -> None:
+    labels, chance = np.array([0, 0, 0, 1, 0, 1]), np.array([0.05, 0.1, 0.12, 0.2, 0.3, 0.4])
+    (at,) = best_thresholds(labels, chance[:, None])
+    everywhere = np.linspace(0, 1, 1001)
+    f1 = [sk.f1_score(labels, chance >= t, average="macro") for t in everywhere]
+    assert sk.f1_score(labels, chance >= at, average="macro") == pytest.approx(max(f1))
+    assert at == pytest.approx((0.12 + 0.2) / 2)
+    test, unseen = np.array([0, 1, 1]), np.array([0.15, 0.17, 0.6])
+    assert macro_f1_at(np.array([at]), test, unseen[:, None]) == 1.0
+    assert scores(test, unseen[:, None])["macro_f1"] == pytest.approx((2 / 3 + 2 / 3) / 2)
+    frame = per_class(test, unseen[:, None], ["no", "yes"], np.array([at])).set_index("class")
+    assert frame.loc[["no", "yes", "macro"], "f1_chosen"].tolist() == [1.0, 1.0, 1.0]
+    assert frame.loc["yes", "f1"] == pytest.approx(2 / 3)
+
+
+def test_of_equally_good_thresholds_the_one_next_to_one_half_is_taken() -> None:
+    labels = np.array([0, 1, 0, 1])
+    assert best_thresholds(labels, np.array([[0.1], [0.2], [0.6], [0.9]])).tolist() == pytest.approx([0.75])
+    assert best_thresholds(labels, np.full((4, 1), 0.3)).tolist() == [0.5], "a constant leaves no choice"
+
+
+def test_each_question_has_a_threshold_of_its_own() -> None:
+    labels = np.array([[0, -1], [1, 0], [0, 0], [1, 1]])
+    chances = np.array([[0.1, 0.9], [0.3, 0.7], [0.2, 0.6], [0.4, 0.8]])
+    at = best_thresholds(labels, chances)
+    assert at.tolist() == pytest.approx([0.25, 0.75])
+    assert macro_f1_at(at, labels, chances) == 1.0
+    assert per_class(labels, chances, ["p", "q"], at)["f1_chosen"].tolist() == [1.0] * 5
 
 
 def test_brier_equals_scikit_learn() -> None:

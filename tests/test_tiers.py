@@ -35,7 +35,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_number_of_jobs(plans: dict[str, str], tier: str, limit: int) -> None:
     total = re.search(r"^total +(\d+)", plans[tier], re.M)
     assert total
-    assert int(total[1]) <= limit
+    assert int(total[1]) - 1 <= limit  # `all` runs nothing
 
 
 def finetuned_recipes(asked: dict, models: list[str]) -> list[dict]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, copy_workflow, run
@@ -128,7 +129,7 @@ def changed(file: Path, old: str, new: str) -> Iterator[None]:
         file.unlink() if before is None else file.write_text(before, encoding="utf-8")
 
 
-OUTPUTS = {"score": 1, "table": 3, "figure": 1}
+OUTPUTS = {"score": 1, "table": 3, "figure": 1, "check_controls": 1}
 FAMILY = {"train_family": 1, "score_family": 1}
 MLP, GCN, CONFIG = "baselines/mlp.py", "baselines/gcn.py", "config/default.yaml"
 NEW_LINE = ("def make(", "CHANGED = True\n\n\ndef make(")
@@ -184,6 +185,34 @@ def test_a_change_runs_what_it_must(finished: Path, edits: list[tuple[str, str, 
         for file, old, new in edits:
             stack.enter_context(changed(finished / file, old, new))
         assert plan(finished) == Counter(jobs)
+
+
+def test_a_control_that_fails_ends_the_workflow_after_all_outputs_are_there(finished: Path) -> None:
+    """Again and again, until it holds; nothing else is made anew or lost by it."""
+    file, verdict = (
+        finished / "results" / "smoke" / name for name in ("records/synthetic/controls.parquet", "controls.txt")
+    )
+    sound, outputs = file.read_bytes(), held_to_bytes(finished)
+    leak = {"dataset": "synthetic", "control": "permuted labels", "model": "bert-gcn", "variant": "permuted labels"}
+    leak |= {"runs": 5, "value": 0.3, "error": 0.01, "freedom": 4.0}
+    verdict.unlink()
+    try:
+        pd.DataFrame([leak]).to_parquet(file)
+        for _ in range(2):
+            done = run(["snakemake", "--cores", "2"], finished)
+            assert done.returncode != 0
+            assert (
+                "FAILS: synthetic: BERT+GCN, permuted labels ranks at chance: off by +0.300"
+                in done.stdout + done.stderr
+            )
+            assert not verdict.exists()
+    finally:
+        file.write_bytes(sound)
+    assert plan(finished) == Counter({"check_controls": 1})
+    done = run(["snakemake", "--cores", "2"], finished)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert verdict.read_text(encoding="utf-8").startswith("0 of ")
+    assert held_to_bytes(finished) == outputs
 
 
 def test_a_new_model_is_one_file_and_one_line(finished: Path) -> None:

@@ -38,7 +38,8 @@ def make(records: Records) -> pd.DataFrame:
     asked = "; ".join(f"{d}: {records.cards[d]['target']} ({_size(records, d)})" for d in records.cards)
     frame.attrs = {
         "caption": "Scores on test students, mean ± standard deviation over splits and seeds. ROC-AUC and PR-AUC are "
-        "one-vs-rest means where there are more than two classes; prevalence is the PR-AUC of a model that knows "
+        "one-vs-rest means where there are more than two classes; macro-F1, threshold: at that which is best on "
+        "validation, where two classes are told apart; prevalence is the PR-AUC of a model that knows "
         "nothing. Bold: the best tuned model by the score that a dataset is judged by (accuracy where there are more "
         "than two classes, else ROC-AUC); underlined: those that it is not significantly better than (paired, Holm at "
         "5 %; see the table of significance). Resolution floor: the smallest difference that one test set can see, "

@@ -1,0 +1,139 @@
+"""Fairness: how differently a row serves the groups of a protected attribute, and how differently it would by chance.
+
+Three gaps, each between the two groups that are furthest apart. Recall: the share found of those to be found (of all
+students where there are several classes). Calibration: mean predicted less observed frequency. ABROCA: the area between
+the ROC curves of a group and of the largest one (Gardner, Brooks & Baker, 2019,
+https://doi.org/10.1145/3303772.3303791), the mean over classes where there are several. No gap can be negative, so
+groups that are served alike have one, too: `chance` is the 95 % quantile over groups dealt out anew. Small groups are
+left out, for their numbers say little and might tell of persons. Floor 2.
+"""
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import stats
+from benchmarks.comparisons import Cell, questions
+from benchmarks.metrics import decisions
+
+MEASURES = ("recall", "calibration", "abroca")
+SMALLEST = 20
+"""Test students that a group needs."""
+FEWEST = 10
+"""Of them, those who are to be found; and, for a ROC curve, those who are and who are not of a class."""
+DRAWS, DEALS, SEED = 500, 200, 20_263
+GRID = np.linspace(0, 1, 201)
+"""False positive rates at which ROC curves are compared."""
+
+
+def gaps(
+    kind: str, students: dict[str, np.ndarray], labels: dict[str, np.ndarray], runs: dict[Cell, np.ndarray],
+    words: np.ndarray,
+) -> pd.DataFrame:  # fmt: skip
+    """A row a measure: its value (mean over seeds), 95 % interval (students resampled), and what chance gives.
+
+    `students` are the ids and `labels` the labels of each split's test students, `runs` their probabilities by split
+    and seed, `words` [N] everybody's group, "" unknown. Values are NaN where fewer than two groups are large enough.
+    """
+    splits = list(students)
+    seeds = sorted({seed for _, seed in runs})
+    who, truth = (np.concatenate([of[split] for split in splits]) for of in (students, labels))
+    answers = [np.concatenate([runs[split, seed] for split in splits]) for seed in seeds]
+    groups = {str(word): words[who] == word for word in np.unique(words[who]) if word}
+    to_find = _ratios(kind, truth, answers[0])["recall"][1]
+    large = {
+        word: of
+        for word, of in groups.items()
+        if len(np.unique(who[of])) >= SMALLEST and len(np.unique(who[of & (to_find > 0)])) >= FEWEST
+    }
+    row = {"groups": len(large), "left_out": len(groups) - len(large)}
+    if len(large) < 2:
+        nothing = dict.fromkeys(("value", "low", "high", "chance"), np.nan)
+        return pd.DataFrame([row | nothing | {"measure": measure} for measure in MEASURES])
+    rng = np.random.default_rng(SEED)
+    ids, place = np.unique(who, return_inverse=True)
+    counts = stats.student_draws(len(ids), rng, DRAWS)[place]
+    once = np.ones((len(who), 1))
+    member = np.stack(list(large.values()))  # [groups, n]
+    deals = [member[:, _dealt(place, rng)] for _ in range(DEALS)]
+    rows = []
+    for measure in MEASURES:
+        value, draws = (_gap(measure, kind, truth, answers, member, of) for of in (once, counts))
+        by_chance = [_gap(measure, kind, truth, answers, deal, once)[0] for deal in deals]
+        low, high = _interval(float(value[0]), draws[~np.isnan(draws)])
+        rows.append(row | {"measure": measure, "value": value[0], "low": low, "high": high})
+        rows[-1]["chance"] = np.quantile(by_chance, 0.95)
+    return pd.DataFrame(rows)
+
+
+def _interval(value: float, draws: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of a gap: noise widens gaps, so the spread of draws counts around the value, not their mean."""
+    if not len(draws):
+        return np.nan, np.nan
+    low, high = value + np.quantile(draws, [0.025, 0.975]) - draws.mean()
+    return max(0.0, float(low)), float(high)
+
+
+def _dealt(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows [n] in whose place each row gets its group; a student who is tested in several splits keeps to one."""
+    first = np.unique(place, return_index=True)[1]
+    return first[rng.permutation(len(first))][place]
+
+
+def _gap(
+    measure: str, kind: str, labels: np.ndarray, runs: list[np.ndarray], member: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """The gap [draws] between groups `member` [groups, n] under `counts` [n, draws], the mean over runs."""
+    if measure == "abroca":
+        return np.mean([abroca(kind, labels, answers, member, counts) for answers in runs], axis=0)
+    found = []
+    for answers in runs:
+        over, of = _ratios(kind, labels, answers)[measure]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = ((member * over) @ counts) / ((member * of) @ counts)  # [groups, draws]
+        found.append(values.max(0) - values.min(0))
+    return np.mean(found, axis=0)
+
+
+def _ratios(kind: str, labels: np.ndarray, answers: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Numerator and denominator [n] of a student, whose sums over a group have its recall and calibration as ratio."""
+    if kind == "multiclass":
+        right, one = decisions(answers) == labels, np.ones(len(labels))
+        return {"recall": (right, one), "calibration": (answers.max(1) - right, one)}
+    columns = labels.reshape(len(labels), -1)
+    known, yes = columns >= 0, columns == 1
+    return {
+        "recall": ((yes & (answers >= 0.5)).sum(1), yes.sum(1)),
+        "calibration": (((answers - yes) * known).sum(1), known.sum(1)),
+    }
+
+
+def abroca(kind: str, labels: np.ndarray, answers: np.ndarray, member: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The largest area [draws] between a group's ROC curve and that of the largest group, the mean over questions.
+
+    A question counts where each group has FEWEST students who are to be answered yes, and no; NaN where none does.
+    """
+    if kind == "multiclass":
+        labels = (labels[:, None] == np.arange(answers.shape[1])).astype(np.int64)
+    reference = member.sum(1).argmax()
+    areas = []
+    for known, yes, chance in questions(labels, answers):
+        groups = member[:, known]
+        if min((groups & side).sum(1).min() for side in (yes, ~yes)) < FEWEST:
+            continue
+        curves = [roc(yes[of], chance[of], counts[known][of]) for of in groups]  # [GRID, draws] each
+        between = [np.trapezoid(np.abs(curve - curves[reference]), GRID, axis=0) for curve in curves]
+        areas.append(np.max(between, axis=0))
+    return np.mean(areas, axis=0) if areas else np.full(counts.shape[1], np.nan)
+
+
+def roc(yes: np.ndarray, chance: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """True positive rates [GRID, draws] at the false positive rates GRID; NaN where a class is not drawn."""
+    order = np.argsort(-chance, kind="stable")
+    last = np.append(np.diff(chance[order]) != 0, True)  # equal chances are one step
+    right, wrong = (
+        np.concatenate([np.zeros((1, counts.shape[1])), np.cumsum(counts[order] * side[order, None], axis=0)[last]])
+        for side in (yes, ~yes)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        right, wrong = right / right[-1], wrong / wrong[-1]
+    return np.stack([np.interp(GRID, *of) for of in zip(wrong.T, right.T, strict=True)], axis=1)

@@ -1,0 +1,44 @@
+"""Controls: what the rows show that must fail, or that none may pass, and the bound of noise."""
+
+import pandas as pd
+
+from benchmarks.controls import LEVEL, judged
+from benchmarks.records import Records
+from benchmarks.style import label
+from benchmarks.variants import BASE, PERMUTED
+
+
+def make(records: Records) -> pd.DataFrame:
+    """A row a control of a dataset or family; of the rows held against the oracle, that which comes nearest to it."""
+    found = judged(records.controls)
+    nearness = (found["value"] / found["bound"]).where(found["control"] != PERMUTED, 0.0)
+    found = found.assign(nearness=nearness.astype(float)).sort_values("nearness", ascending=False, kind="stable")
+    compared = found.groupby(["dataset", "control"]).size()
+    first = {name: place for place, name in enumerate([*records.datasets, *records.families])}
+    shown = found.drop_duplicates(["dataset", "control"]).sort_values(
+        "dataset", key=lambda of: of.map(first), kind="stable"
+    )
+    labels = list(zip(shown["dataset"], shown["control"], strict=True))
+    rows = [
+        {
+            "Row": label(row["model"]) + ("" if row["variant"] in (BASE, row["control"]) else f", {row['variant']}"),
+            "Of": int(compared[row["dataset"], row["control"]]),
+            "Runs": row["runs"],
+            "Difference": float(row["value"]),
+            "Bound": float(row["bound"]),
+            "Verdict": row["verdict"],
+        }
+        for row in shown.to_dict("records")
+    ]
+    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Control"]) if labels else None
+    frame = pd.DataFrame(rows, index=index)
+    frame.attrs = {
+        "caption": "Controls. Permuted labels: the share of pairs of test students that a row ranks right which was "
+        "trained on permuted labels, less 1/2, mean over draws; the bound is to either side. Shuffled text: headline "
+        "score with others' texts less that with the true ones, where text is known to matter. Oracle: headline score "
+        "less that of the Bayes-optimal row; of all rows compared (Of), the one that comes nearest to its bound. "
+        "Differences beyond their bounds fail: in a sound run, any of all "
+        f"{len(found)} does so with probability {LEVEL}.",
+        "notes": [],
+    }
+    return frame
