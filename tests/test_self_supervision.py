@@ -67,6 +67,12 @@ def place(tmp_path: Path) -> Path:
     ]  # fmt: skip
     runs = [run for run in runs if (run["variant"], run["split"], run["seed"]) != ("own words", "1", 1)]
     pd.DataFrame(runs, columns=COLUMNS["runs"]).to_parquet(made / "runs.parquet")
+    compared = [
+        {"dataset": "toy", "model": "bert-gcn", "reference": "bert-gcn", "reference_variant": "base", "split": "",
+         "question": question, "variant": variant, "difference": 0.13, "low": low, "high": 0.3, "runs": 3}
+        for question, variant, low in (("base", "own words", -0.1), ("subject", "own words", -0.9))
+    ]  # fmt: skip
+    pd.DataFrame(compared, columns=COLUMNS["pairs"]).to_parquet(made / "pairs.parquet")
     ended = [{"dataset": "toy", "model": model, "variant": "base", **vars(Outcome("ok"))} for model in MODELS]
     lost = vars(Outcome("failed", "no states", "results/t/states/toy/edges/1/reporting"))
     ended.append({"dataset": "toy", "model": "bert-gcn", "variant": "ties", **lost})
@@ -120,11 +126,26 @@ def test_the_figure_has_a_panel_an_objective(place: Path) -> None:
     figure = load("benchmarks.figures.self_supervision").make(records.load([place], MODELS, CALL))
     assert sorted(axis.get_label() for axis in figure.axes) == ["gains", "interactions", "tokens"]
     panels = {axis.get_label(): axis for axis in figure.axes}
-    assert "n = 3 runs" in panels["gains"].get_yticklabels()[0].get_text()
+    assert [text.get_text() for text in panels["gains"].get_yticklabels()] == ["BERT+GCN\ntoy\nROC-AUC, n = 3 runs"]
+    dots, interval, mean, _ = panels["gains"].get_lines()
+    assert np.asarray(dots.get_xdata()).tolist() == pytest.approx([0.1, 0.1, 0.2]), "a run without its twin is left out"
+    assert np.asarray(interval.get_xdata()).tolist() == [-0.1, 0.3]
+    assert np.asarray(mean.get_xdata()).tolist() == [0.13]
     thick = panels["tokens"].get_lines()[-1]
     assert np.asarray(thick.get_ydata()).tolist() == [2.5, 2.0, 1.5], "the mean of two splits"
     assert [text.get_text() for text in panels["tokens"].texts] == ["head\nalone"]
     assert not panels["interactions"].texts, "no head learns there"
+    plt.close(figure)
+
+
+def test_groups_have_a_gain_each(place: Path) -> None:
+    pairs = pd.read_parquet(place / "pairs.parquet")
+    pd.concat([pairs.assign(split=split, runs=2) for split in ("0", "1")]).to_parquet(place / "pairs.parquet")
+    figure = load("benchmarks.figures.self_supervision").make(records.load([place], MODELS, CALL))
+    gains = next(axis for axis in figure.axes if axis.get_label() == "gains")
+    assert gains.get_yticklabels()[0].get_text().endswith("n = 2 runs in each of 0, 1")
+    first, second = (np.asarray(gains.get_lines()[place].get_xdata()).tolist() for place in (0, 3))
+    assert first + second == pytest.approx([0.1, 0.1, 0.2])
     plt.close(figure)
 
 

@@ -79,44 +79,38 @@ def _losses(axis: Axes, curves: pd.DataFrame, objective: str, lines: dict[str, L
 
 
 def _gains(records: Records) -> pd.DataFrame:
-    """Paired differences in the headline score: a row a run, none where no model was run with and without."""
-    arms = {(row["dataset"], row["recipe"]): row["arm"] for row in records.pretraining.to_dict("records")}
-    parts = []
-    for dataset, model, variant, recipe in records.uses[["dataset", "model", "variant", "recipe"]].to_numpy():
-        if dataset in records.cards and (dataset, recipe) in arms:
-            pairs = records.paired(dataset, model, variant)
-            of = {"dataset": dataset, "model": model, "recipe": recipe, "arm": arms[dataset, recipe]}
-            parts.append(pd.DataFrame({"gain": pairs[variant] - pairs[BASE]}).assign(**of))
-    columns = ["dataset", "model", "recipe", "arm", "gain"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    """Comparisons in the headline score with the unchanged model, with the recipe's arm; groups have a row each."""
+    arms = records.pretraining[["dataset", "recipe", "arm"]].drop_duplicates()
+    compared = records.pairs[records.pairs["question"] == "base"]
+    return records.uses.merge(compared, on=["dataset", "model", "variant"]).merge(arms, on=["dataset", "recipe"])
 
 
 def _differences(axis: Axes, records: Records, gains: pd.DataFrame, rows: list[tuple[str, str]]) -> None:
-    """Each run's gain as a dot, mean ± standard deviation above it; what is right of zero is better with it."""
+    """Each run's gain as a dot, the mean and its interval above it; what is right of zero is better with it."""
     if not rows:
         axis.set_axis_off()
         axis.text(0.5, 0.5, "no model was run with and without it", ha="center", va="center", fontsize=7)
         return
     names = []
     for place, (dataset, model) in enumerate(rows):
-        own = gains[(gains["dataset"] == dataset) & (gains["model"] == model)]
-        recipes = [recipe for recipe in records.pretraining["recipe"].unique() if (own["recipe"] == recipe).any()]
-        for shift, recipe in zip(
-            np.linspace(-0.26, 0.26, len(recipes)) if len(recipes) > 1 else [0], recipes, strict=True
-        ):
-            scores = own.loc[own["recipe"] == recipe, "gain"].to_numpy()
-            arm = own.loc[own["recipe"] == recipe, "arm"].iloc[0]
-            axis.plot(scores, np.full(len(scores), place + shift), ".", color=ARM_COLORS[arm], alpha=0.5, markersize=4)
-            axis.errorbar(
-                scores.mean(), place + shift, xerr=scores.std(ddof=1) if len(scores) > 1 else 0.0, capsize=2,
-                color=ARM_COLORS[arm], marker=ARM_MARKERS[arm], markersize=6, markeredgecolor="white", zorder=3,
+        own = gains[(gains["dataset"] == dataset) & (gains["model"] == model)].to_dict("records")
+        for shift, gain in zip(np.linspace(-0.26, 0.26, len(own)) if len(own) > 1 else [0], own, strict=True):
+            color, pairs = ARM_COLORS[gain["arm"]], records.paired(dataset, model, gain["variant"])
+            runs = (pairs[gain["variant"]] - pairs[BASE]).loc[[gain["split"]] if gain["split"] else slice(None)]
+            axis.plot(runs, np.full(len(runs), place + shift), ".", color=color, alpha=0.5, markersize=4)
+            axis.plot([gain["low"], gain["high"]], [place + shift] * 2, color=color, linewidth=1.4)
+            axis.plot(
+                gain["difference"], place + shift, color=color, marker=ARM_MARKERS[gain["arm"]], markersize=6,
+                markeredgecolor="white", zorder=3,
             )  # fmt: skip
-        runs = own.groupby("recipe").size().max()
-        names.append(f"{label(model)}\n{dataset}\n{METRICS[records.metric(dataset)]}, n = {runs} runs")
+        groups = f" in each of {', '.join(split)}" if all(split := {g["split"]: 0 for g in own}) else ""
+        names.append(
+            f"{label(model)}\n{dataset}\n{METRICS[records.metric(dataset)]}, n = {own[0]['runs']} runs{groups}"
+        )
     axis.axvline(0, color=GREY, linewidth=0.9, zorder=1)
     axis.set_yticks(range(len(rows)), names, fontsize=7)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.grid(visible=False, axis="y")
     axis.grid(visible=True, axis="x")
     axis.set_xlabel("score with it minus score without it")
-    axis.set_title("Gain on test students (mean ± sd, dots: runs)", loc="left")
+    axis.set_title("Gain on test students\n(mean, 95 % interval, dots: runs)", loc="left")
