@@ -39,6 +39,7 @@ VERBS = {
         "whether a model file keeps its contract, a line a check; exit status 1 if any failed", guarded=True
     ),
     "doctor": Verb("what this machine is and what the suite will do on it; exit status 1 if something stops it"),
+    "plan": Verb("what a run will take on this machine, before it starts: jobs, time, memory, disk, downloads"),
     "check-published": Verb("our baselines beside published numbers, by the papers' protocols"),
     "timing": Verb("how long the ways of a suite take, and what the machine can do at most", supervised=True),
     "cost": Verb("what tuning, training and predicting cost, by model", supervised=True, guarded=True, judges=True),

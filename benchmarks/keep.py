@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.plan import applying, probe, textless, work
 from benchmarks.storage import write_json
 
 MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "libraries")
@@ -21,7 +22,8 @@ def run(results: Path, output: Path, config: Path | None = None) -> None:
     Only what `config` (config/<tier>.yaml) asks for counts: what earlier configs left in `results` stays behind.
     Numbers of code that no commit holds are refused.
     `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
-    versions, and each verb's jobs, seconds and highest memory. Raises SystemExit when the tier has not been run to its
+    versions, each verb's jobs with their size, seconds and highest memory, a probe of this machine, and the gigabytes
+    of cache and results: what `sgn plan` reckons with. Raises SystemExit when the tier has not been run to its
     end.
     """
     asked = yaml.safe_load((config or Path("config") / f"{results.name}.yaml").read_text(encoding="utf-8"))
@@ -33,7 +35,9 @@ def run(results: Path, output: Path, config: Path | None = None) -> None:
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")
     if output.exists() and not (output / "provenance.json").exists():
         raise SystemExit(f"{output} is there and is no reference: name another folder")
-    provenance = _summary(_made_of(results / folder for folder in records))
+    provenance = _summary(_made_of(results / folder for folder in records), textless(results))
+    provenance["probe"] = probe(asked["threads"])
+    provenance["gigabytes"] = {"cache": _gigabytes(Path("cache")), "results": _gigabytes(results)}
     shutil.rmtree(output, ignore_errors=True)
     for folder in records:
         shutil.copytree(results / folder, output / folder, ignore=shutil.ignore_patterns(".snakemake*"))
@@ -54,7 +58,7 @@ def _made_of(folders: Iterable[Path]) -> list[dict[str, Any]]:
     return [found[folder] for folder in sorted(found)]
 
 
-def _summary(made_of: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(made_of: list[dict[str, Any]], without: set[str]) -> dict[str, Any]:
     ran = [job for job in {job["command"]: job for job in made_of}.values() if "skipped" not in job]
     values: dict[str, list[Any]] = {key: [] for key in MACHINE}
     if uncommitted := [job["command"] for job in ran if job["commit"].endswith("+")]:
@@ -70,9 +74,14 @@ def _summary(made_of: list[dict[str, Any]]) -> dict[str, Any]:
         "verbs": {
             verb: {
                 "jobs": len(jobs),
+                "size": sum(job.size for job in applying((work(job["command"]) for job in jobs), without)),
                 "seconds": round(sum(job["seconds"] for job in jobs)),
                 "peak_gigabytes": max(job["peak_gigabytes"] for job in jobs),
             }
             for verb, jobs in verbs.items()
         },
     }
+
+
+def _gigabytes(folder: Path) -> float:
+    return round(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e9, 2)
