@@ -259,10 +259,10 @@ def test_a_failing_model_loses_its_own_cells(finished: Path, tmp_path: Path) -> 
 def test_same_bytes_on_one_core_after_a_kill(finished: Path, tmp_path: Path, small_bert: Path) -> None:
     folder = workflow(tmp_path, small_bert)
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    command = ["snakemake", "--cores", "1", "results/smoke/records/synthetic"]
+    command = ["snakemake", "--cores", "1", "results/smoke/predictions/synthetic/bert-gcn"]
     env = os.environ | {"PYTHONPATH": str(folder), "PATH": path}
     first = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 600
     while not list((folder / "results/smoke/tuning").glob("*/*.part")):  # in the middle of a study
         assert time.monotonic() < deadline, "no study has begun"
         assert first.poll() is None, "the workflow ended early"
@@ -274,7 +274,7 @@ def test_same_bytes_on_one_core_after_a_kill(finished: Path, tmp_path: Path, sma
     made, expected = held_to_bytes(folder), held_to_bytes(finished)
     assert made == {file: expected[file] for file in made}
     kinds = {file.split("/")[2] for file in made}
-    assert kinds == {"data", "sealed", "states", "tuning", "predictions", "records"}, "what follows is a function of it"
+    assert kinds == {"data", "sealed", "states", "tuning", "predictions"}, "for what follows see the failing model"
 
 
 def test_a_reference_holds_all_that_tables_need(finished: Path, tmp_path: Path) -> None:
