@@ -12,7 +12,8 @@ NAMES = {"recall": "Recall gap", "calibration": "Calibration gap", "abroca": "AB
 def make(records: Records) -> pd.DataFrame:
     """A row a dataset, attribute and model that has at least two groups large enough."""
     fairness = records.fairness
-    rows, labels, small = [], [], {}
+    rows, labels = [], []
+    small: dict[tuple[str, str], None] = {}  # in order
     for dataset in records.datasets:
         of = fairness[fairness["dataset"] == dataset]
         for attribute in of["attribute"].unique():
