@@ -76,6 +76,7 @@ def clock_of(device: str) -> Clock:
         return HostClock()
     import torch
 
+    torch.cuda.set_device(0 if device == "cuda" else device)  # events are of the current one
     return EventClock(torch.cuda)
 
 
@@ -144,20 +145,24 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases that are compared: built by `cases(device, **options)` of a suite. `size` is what grows, where it does."""
+    """Cases that are compared: built by `cases(device, **options)` of a suite. `size` is what grows, where it does.
+
+    `rounds` of its own and no warm-up are for what takes minutes.
+    """
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     size: float = nan
+    rounds: int | None = None
 
 
-def measure(cases: Sequence[Case], clock: Clock, rounds: int) -> list[dict[str, Any]]:
+def measure(cases: Sequence[Case], clock: Clock, rounds: int, warm_up: bool = True) -> list[dict[str, Any]]:
     """A row a case, round and measurement.
 
     Each case runs once to warm up. Then rounds in which every case has its turn, each time another one first: what
     slows the machine for a while slows all of them.
     """
-    for case in cases:
+    for case in cases if warm_up else ():
         case.work(clock)
     rows = []
     for number in range(rounds):
@@ -207,7 +212,9 @@ def machine(device: str) -> dict[str, Any]:
     }
     found["libraries"] |= {name: version(name) for name in LIBRARIES}
     if device != "cpu":
-        found |= {"device_name": torch.cuda.get_device_name(device), "cuda": torch.version.cuda} | _driver()
+        memory = torch.cuda.get_device_properties(device).total_memory
+        found |= {"device_name": torch.cuda.get_device_name(device), "device_gigabytes": memory / 1e9}
+        found |= {"cuda": torch.version.cuda} | _driver()
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import clock, outcome
+from benchmarks import clock, outcome, seal
 from benchmarks.clock import in_child
 from benchmarks.outcome import OK
 from benchmarks.progress import Progress
@@ -61,7 +61,7 @@ def run(
                 states = Path(scratch) / recipe if recipe else None
                 if recipe and recipe not in read:
                     assert states is not None
-                    states.mkdir()
+                    states.mkdir(exist_ok=True)
                     search = searched.get(recipes[recipe].get("tuned_as", recipe))
                     args = (data, tokens[recipe], recipes[recipe], search, split, seed, device, states)
                     read[recipe] = {"recipe_tuning": _seconds(search) if search else 0.0} | in_child(_recipe, *args)
@@ -101,12 +101,11 @@ def _recipe(
     from benchmarks.storage import load_graph
     from sgn.encoder import cut, distinct, read_below, read_states, tokenize
 
+    seal.close()
     params = read_json(search / "best.json")["params"] if search else {}
     with tempfile.TemporaryDirectory() as cache:
-        tuning = None
 
         def train() -> None:
-            nonlocal tuning
             tuning = Finetuning(data, encoded, recipe, split, Path(cache), device)
             tuning.save({seed: tuning.states(params, seed, lambda line: None)}, output)
 
@@ -149,6 +148,7 @@ def _model(
     from benchmarks.runs import fit_of, stopping
     from benchmarks.views import Material, torch_device
 
+    seal.close()
     where, module = torch_device(device), load(entry["module"])
     params = read_json(tuning / "best.json")[split]["params"]
     config = module.Config(**entry.get("set", {}) | params)

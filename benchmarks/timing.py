@@ -48,7 +48,7 @@ def measured(suite: str, group: Group, rounds: int, device: str) -> list[dict[st
     module = load(f"benchmarks.speed.{suite}")
     base = clock.peak_gigabytes(device)
     cases = module.cases(device, **group.options)
-    rows = clock.measure(cases, clock.clock_of(device), rounds)
+    rows = clock.measure(cases, clock.clock_of(device), group.rounds or rounds, warm_up=group.rounds is None)
     peak = clock.peak_gigabytes(device) if len(cases) == 1 else nan  # of several ways nobody knows whose it is
     return [row | {"base_gigabytes": base, "peak_gigabytes": peak, "error": ""} for row in rows]
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,15 @@ from benchmarks.figures.cost import front
 from benchmarks.modules import load
 from benchmarks.outcome import OK, Outcome
 from benchmarks.source import keywords
-from benchmarks.speed import encode, grow, names, propagate, students, train
+from benchmarks.speed import encode, grow, names, pipeline, propagate, students, train
 from benchmarks.storage import write_json
-from benchmarks.tables import aims
+from benchmarks.tables import aims, speed
+from benchmarks.tables import cost as table_cost
 from sgn.encoder import tokenize
 
 LATE = 0.05
-SUITES = sorted(p.stem for p in (ROOT / "benchmarks" / "speed").glob("*.py") if "def groups(" in p.read_text())
+MINUTES = {"pipeline", "workflow"}
+SUITES = {p.stem for p in (ROOT / "benchmarks" / "speed").glob("*.py") if "def groups(" in p.read_text()}
 
 
 class Device:
@@ -190,9 +193,38 @@ def rows(sizes: dict[str, dict[str, Any]]) -> pd.DataFrame:
 
 
 def test_every_suite_is_tried_here(sizes: dict[str, dict[str, Any]]) -> None:
-    assert sorted(sizes) == SUITES
+    assert sizes.keys() | MINUTES == SUITES
     for suite, of in sizes.items():
         assert of.keys() == keywords(f"benchmarks.speed.{suite}", "groups").keys()
+
+
+class Once:
+    """Stops after an epoch, whatever the score."""
+
+    improved = True
+
+    def __init__(self, score: float, seconds: float) -> None:
+        assert 0 <= score <= 1
+        assert seconds == 3600
+
+    def __call__(self, epoch: int, score: float, loss: float = 0.0) -> bool:
+        return True
+
+
+def test_both_pipelines_run(small_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "Until", Once)
+    monkeypatch.setattr(pipeline, "EPOCHS", 2)
+    (group,) = pipeline.groups(str(small_bert), students=60, tokens=8, padded=12, layers=1, hours=1, rounds=1)
+    rows = timing.measured("pipeline", group, 7, "cpu")
+    assert [row["way"] for row in rows] == [names.OURS, names.STRAIGHTFORWARD]
+
+
+def test_the_straightforward_way_ends_at_the_score_or_with_an_error() -> None:
+    assert pipeline.Until(0.7, 60)(1, 0.7)
+    assert not pipeline.Until(0.7, 60)(1, 0.69)
+    assert pipeline.Until(0.7, 0)(1, 0.8)
+    with pytest.raises(TimeoutError, match=r"0\.600 is below 0\.700"):
+        pipeline.Until(0.7, -1)(1, 0.6)
 
 
 def test_every_way_of_every_group_is_measured(rows: pd.DataFrame) -> None:
@@ -379,3 +411,59 @@ def test_edges_of_a_random_graph_stand_in_both_directions() -> None:
     pairs = set(map(tuple, graph.edges.T.tolist()))
     assert all((b, a) in pairs for a, b in pairs)
     assert grow.DEGREE > 0
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> records.Records:
+    """Made-up timings of all that tables and figures look for, and costs of two models, of which one failed."""
+    grown = [
+        save(tmp_path / f"grow{n}", {"bert-gcn": times(n / 1e4, n)}, names.STUDENTS, "grow", n) for n in (1000, 4000)
+    ]
+    for n, folder in zip((1000, 4000), grown, strict=True):
+        rows = pd.read_parquet(folder / "timings.parquet").assign(base_gigabytes=0.3, peak_gigabytes=0.3 + n / 1e4)
+        rows.to_parquet(folder / "timings.parquet")
+    product = save(tmp_path / "product", {names.OURS: times(2, 1), names.COPY: times(1, 2)}, "product", "propagate", 50)
+    batch = save(tmp_path / "batch", {"fp32": times(2, 3), names.PRODUCT: times(1, 4)}, "batch", "encode", 64)
+    for folder in (product, batch):
+        pd.read_parquet(folder / "timings.parquet").assign(flops=4e9, moved=2e9).to_parquet(folder / "timings.parquet")
+    good = {"dataset": "toy", "model": "bert-gcn", "recipe": "r", "parameters": 1234.0, "peak_gigabytes": 0.5}
+    good |= {"tuning": 10.0, "recipe_tuning": 20.0, "training": 1.0, "recipe_training": 2.0, "inference": 0.1}
+    good |= {"recipe_inference": 0.2, "recipe_peak_gigabytes": 0.9, "recipe_parameters": 5e6}
+    failed = {"dataset": "toy", "model": "gcn", "recipe": "", "reason": "RuntimeError: no luck"}
+    costs = tmp_path / "cost-toy"
+    costs.mkdir()
+    pd.DataFrame([good, failed]).reindex(columns=list(timings.COSTS)).to_parquet(costs / "costs.parquet")
+    write_json(costs / "machine.json", clock.machine("cpu"))
+    Outcome(OK).write(costs)
+    lost = tmp_path / "train"
+    lost.mkdir()
+    Outcome("failed", "TimeoutError: too slow").write(lost)
+    found = of([*grown, product, batch, costs, lost])
+    run = {"dataset": "toy", "model": "bert-gcn", "variant": "base", "roc_auc": 0.75}
+    found.cards["toy"] = {"kind": "binary"}
+    return replace(found, runs=pd.DataFrame([run, run | {"model": "gcn"}]))
+
+
+def test_tables_say_what_was_measured(measured: records.Records) -> None:
+    frame = table_cost.make(measured)
+    row = frame.loc[("toy", "BERT+GCN")]
+    assert (row["Tuning s"], row["Training s"], row["Both s"]) == (30, 3, 33)
+    assert row["Prediction s"] == pytest.approx(0.3)
+    assert (row["Peak GB"], row["Parameters"], row["Transformer"]) == (0.9, "1,234", "5,000,000")
+    assert row["ROC-AUC"] == 0.75
+    assert np.isnan(frame.loc[("toy", "GCN"), "Both s"])
+    assert "GCN on toy: RuntimeError: no luck" in frame.attrs["notes"]
+    assert "On a GPU: not measured." in frame.attrs["notes"][0]
+    shown = speed.make(measured)
+    assert len(shown) == 6
+    assert "train was not measured: TimeoutError: too slow." in shown.attrs["notes"]
+    shares = shown["Share of peak", ""].dropna()
+    assert shares.to_list() == pytest.approx([0.5, 0.5], rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["cost", "growth", "roofline"])
+def test_figures_show_what_was_measured(measured: records.Records, name: str) -> None:
+    figure = load(f"benchmarks.figures.{name}").make(measured)
+    assert figure.axes, "a figure without axes says that nothing was measured"
+    said = " ".join(text.get_text() for axis in figure.axes for text in axis.texts)
+    assert {"cost": "BERT+GCN", "growth": "exponent", "roofline": ""}[name] in said

@@ -1,6 +1,5 @@
 """Students to time models on: random ones of any number, and ones that write."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -41,15 +40,19 @@ def writing(students: int, weights: str, layers: int, tokens: int, device: str) 
 
     What lies below these is read once, as in the workflow.
     """
-    made = synthetic.make(None, ["0"], students=students, text_signal=0.6, train=0.5)
-    texts, index = distinct(made.graph.texts)
+    view = network(students)
+    texts, index = distinct(view.graph.texts)
     model, where = pretrained.load(weights, None), torch.device(device)
-    read = tokenize(model.tokenizer, texts, tokens)
-    reader, below = cached(model, layers, read, where)
-    graph = replace(made.graph, states=read_states(reader, below, where)[index], text_index=index)
+    reader, below = cached(model, layers, tokenize(model.tokenizer, texts, tokens), where)
+    graph = replace(view.graph, states=read_states(reader, below, where)[index], text_index=index)
+    return replace(view, graph=graph, encoder=lambda: (reader, below)).to(where)
+
+
+def network(students: int) -> TrainingView:
+    """Students of a synthetic network, unread: texts, contacts, features, labels."""
+    made = synthetic.make(None, ["0"], students=students, text_signal=0.6, train=0.5)
     split, labels = made.splits["0"], torch.from_numpy(made.labels)
-    view = _view(graph, labels, torch.from_numpy(split.train), torch.from_numpy(split.validation), made.task)
-    return replace(view, encoder=lambda: (reader, below)).to(where)
+    return _view(made.graph, labels, torch.from_numpy(split.train), torch.from_numpy(split.validation), made.task)
 
 
 def cached(model: pretrained.Pretrained, layers: int, read: Reading, device: torch.device) -> tuple[Reader, Reading]:
@@ -66,9 +69,6 @@ def uncached(model: pretrained.Pretrained, layers: int, read: Reading, device: t
     for layer in list(top.encoder.layer)[-layers:]:  # type: ignore[union-attr, arg-type]
         layer.requires_grad_(True)
     return Reader(top, "mean").to(device), read
-
-
-Reads = Callable[[pretrained.Pretrained, int, Reading, torch.device], tuple[Reader, Reading]]
 
 
 def _view(

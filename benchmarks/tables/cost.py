@@ -46,13 +46,14 @@ def costs(records: Records) -> pd.DataFrame:
     """Costs with the recipe's added, and the headline score on test students, by dataset and model."""
     found = records.timings.costs
     recipe = found[[name for name in found if name.startswith("recipe_")]].fillna(0.0).astype(float)
-    search, trained = found["tuning"] + recipe["recipe_tuning"], found["training"] + recipe["recipe_training"]
+    own = found[["tuning", "training", "inference", "peak_gigabytes", "parameters"]].astype(float)
+    search, trained = own["tuning"] + recipe["recipe_tuning"], own["training"] + recipe["recipe_training"]
     return found.assign(
         search=search,
         trained=trained,
         both=search + trained,
-        predicted=found["inference"] + recipe["recipe_inference"],
-        gigabytes=found["peak_gigabytes"].combine(recipe["recipe_peak_gigabytes"], max),
+        predicted=own["inference"] + recipe["recipe_inference"],
+        gigabytes=own["peak_gigabytes"].combine(recipe["recipe_peak_gigabytes"], max),
         score=[_score(records, *row) for row in found[["dataset", "model"]].itertuples(index=False)],
         reason=found["reason"].fillna(""),
     )
