@@ -1,6 +1,7 @@
-"""Main figure: a panel a dataset; each model's mean with its single runs as dots, the paper's four in color."""
+"""Main figure: a panel a dataset; each model's mean, interval and single runs, the paper's four in color."""
 
 import textwrap
+from itertools import groupby
 from typing import Literal
 
 import matplotlib.pyplot as plt
@@ -20,7 +21,7 @@ LINES: dict[str, Literal["--", ":"]] = {"majority": "--", "oracle": ":"}
 
 
 def make(records: Records) -> Figure:
-    """One panel for each dataset that is available; those with the most models come first."""
+    """One panel for each dataset that is available; those with as many models stand side by side, the most first."""
     base = records.runs[records.runs["variant"] == BASE]
     shown = {d: _competitors(records, base[base["dataset"] == d]) for d in records.datasets}
     datasets = sorted((d for d in shown if shown[d]), key=lambda d: -len(shown[d]))
@@ -28,19 +29,22 @@ def make(records: Records) -> Figure:
         figure = plt.figure(figsize=(3, 1))
         figure.text(0.5, 0.5, "no dataset is available", ha="center")
         return figure
-    heights = [len(shown[d]) + 4 for d in datasets[::COLUMNS]]  # in lines: models, title, scale
-    columns = min(COLUMNS, len(datasets))
+    alike = [list(group) for _, group in groupby(datasets, key=lambda d: len(shown[d]))]
+    rows = [group[start : start + COLUMNS] for group in alike for start in range(0, len(group), COLUMNS)]
+    heights = [len(shown[row[0]]) + 4 for row in rows]  # in lines: models, title, scale
+    columns = max(map(len, rows))
     figure, axes = plt.subplots(
-        len(heights), columns, figsize=(2.5 * columns, 0.17 * sum(heights) + 0.4), squeeze=False, layout="constrained",
+        len(rows), columns, figsize=(2.5 * columns, 0.17 * sum(heights) + 0.4), squeeze=False, layout="constrained",
         gridspec_kw={"height_ratios": heights},
     )  # fmt: skip
-    for axis in axes.flat[len(datasets) :]:
-        axis.set_visible(False)
-    for axis, dataset in zip(axes.flat, datasets, strict=False):
-        _panel(axis, records, dataset, base[base["dataset"] == dataset], shown[dataset])
+    for line, row in zip(axes, rows, strict=True):
+        for axis, dataset in zip(line, row, strict=False):
+            _panel(axis, records, dataset, base[base["dataset"] == dataset], shown[dataset])
+        for axis in line[len(row) :]:
+            axis.set_visible(False)
     key = [
         Line2D([], [], color=GREY, marker=".", linestyle="", alpha=0.6, label="one run (split, seed)"),
-        Line2D([], [], color=GREY, marker="o", markeredgecolor="white", label="mean ± standard deviation"),
+        Line2D([], [], color=GREY, marker="o", markeredgecolor="white", label="mean, 95 % interval (none over groups)"),
         *(
             Line2D([], [], color=GREY, linewidth=0.9, linestyle=style, label=label(model))
             for model, style in LINES.items()
@@ -56,6 +60,14 @@ def _competitors(records: Records, runs: pd.DataFrame) -> list[str]:
     return [m for m in ran if m not in LINES and not m.startswith("oracle")]
 
 
+def _interval(records: Records, dataset: str, model: str) -> np.ndarray:
+    """Ends of the interval of a model's score [2]; NaN where groups stand alone or nothing was compared."""
+    rows = records.pairs[
+        (records.pairs[["dataset", "model", "variant", "split"]] == [dataset, model, BASE, ""]).all(axis=1)
+    ]
+    return np.array([rows[end].mean() for end in ("score_low", "score_high")])  # the same in each comparison
+
+
 def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown: list[str]) -> None:
     metric = records.metric(dataset)
     for place, model in enumerate(shown):
@@ -63,10 +75,10 @@ def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown
         color = COLORS.get(model, GREY)
         spread = np.linspace(0.22, -0.22, len(scores)) if len(scores) > 1 else np.zeros(1)
         axis.plot(scores, place + spread, ".", color=color, alpha=0.45, markersize=4, zorder=2)
-        error = scores.std(ddof=1) if len(scores) > 1 else 0.0
-        axis.errorbar(
-            scores.mean(), place, xerr=error, color=color, marker=MARKERS.get(model, "o"),
-            markersize=5 if model in COLORS else 4, capsize=2, markeredgecolor="white", zorder=3,
+        axis.plot(_interval(records, dataset, model), [place, place], color=color, linewidth=1.4, zorder=2)
+        axis.plot(
+            scores.mean(), place, color=color, marker=MARKERS.get(model, "o"), zorder=3, markeredgecolor="white",
+            markersize=5 if model in COLORS else 4,
         )  # fmt: skip
     for model, style in LINES.items():
         level = runs.loc[runs["model"] == model, metric]

@@ -94,6 +94,7 @@ def _differences(axis: Axes, records: Records, gains: pd.DataFrame, rows: list[t
     names = []
     for place, (dataset, model) in enumerate(rows):
         own = gains[(gains["dataset"] == dataset) & (gains["model"] == model)].to_dict("records")
+        own.sort(key=lambda gain: list(ARMS).index(gain["arm"]))
         for shift, gain in zip(np.linspace(-0.26, 0.26, len(own)) if len(own) > 1 else [0], own, strict=True):
             color, pairs = ARM_COLORS[gain["arm"]], records.paired(dataset, model, gain["variant"])
             runs = (pairs[gain["variant"]] - pairs[BASE]).loc[[gain["split"]] if gain["split"] else slice(None)]
