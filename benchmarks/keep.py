@@ -1,4 +1,4 @@
-"""Verb `keep`: what a tier's run measured, for committing: records, tables, figures, and how they came about."""
+"""Verb `keep`: what a tier's run measured, for committing: records, tables, figures, timings, how they came about."""
 
 import json
 import shlex
@@ -28,9 +28,11 @@ def run(results: Path, output: Path, config: Path | None = None) -> None:
     """
     asked = yaml.safe_load((config or Path("config") / f"{results.name}.yaml").read_text(encoding="utf-8"))
     records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
-    drawn = [f"tables/{name}{suffix}" for name in asked["tables"] for suffix in (".csv", ".md", ".tex")]
-    drawn += [f"figures/{name}{suffix}" for name in asked["figures"] for suffix in (".svg", ".pdf", ".png")]
-    needed = [*(folder / "provenance.json" for folder in records), *drawn]
+    timing = asked["timing"]
+    suites = [*timing["suites"], *(f"cost-{dataset}" for dataset in timing["cost"])]
+    timings = [Path("timing/records") / name for name in suites]
+    drawn = [*_drawn("", asked), *_drawn("timing/", timing)]
+    needed = [*(folder / "provenance.json" for folder in [*records, *timings]), *drawn]
     if absent := [str(path) for path in needed if not (results / path).is_file()]:
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")
     if output.exists() and not (output / "provenance.json").exists():
@@ -39,12 +41,18 @@ def run(results: Path, output: Path, config: Path | None = None) -> None:
     provenance["probe"] = probe(asked["threads"])
     provenance["gigabytes"] = {"cache": _gigabytes(Path("cache")), "results": _gigabytes(results)}
     shutil.rmtree(output, ignore_errors=True)
-    for folder in records:
+    for folder in [*records, *timings]:
         shutil.copytree(results / folder, output / folder, ignore=shutil.ignore_patterns(".snakemake*"))
     for file in drawn:
-        (output / file).parent.mkdir(exist_ok=True)
+        (output / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(results / file, output / file)
     write_json(output / "provenance.json", provenance)
+
+
+def _drawn(below: str, asked: dict[str, Any]) -> list[str]:
+    """Files of the tables and figures that an entry of the config names."""
+    suffixes = {"tables": (".csv", ".md", ".tex"), "figures": (".svg", ".pdf", ".png")}
+    return [f"{below}{kind}/{name}{end}" for kind, ends in suffixes.items() for name in asked[kind] for end in ends]
 
 
 def _made_of(folders: Iterable[Path]) -> list[dict[str, Any]]:

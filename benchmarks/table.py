@@ -126,7 +126,9 @@ def latex(shown: pd.DataFrame, name: str) -> str:
             hrules=True, multirow_align="naive", column_format=columns, environment="longtable", caption=caption,
             label=label_of,
         )  # fmt: skip
-        return f"% needs \\usepackage{{booktabs,longtable,multirow}}\n{{\\scriptsize\n{environment}{notes}\n}}\n"
+        begin, end = _fitting(shown)
+        packages = "booktabs,longtable,multirow,pdflscape"
+        return f"% needs \\usepackage{{{packages}}}\n{{{begin}\n{environment}{notes}\n{end}}}\n"
     tabular = styler.to_latex(hrules=True, multirow_align="naive", column_format=columns)
     if levels > 1:  # a little air between datasets
         tabular = _spaced(tabular)
@@ -137,6 +139,17 @@ def latex(shown: pd.DataFrame, name: str) -> str:
         f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n\\label{{{label_of}}}\n"
         f"\\footnotesize\n\\setlength{{\\tabcolsep}}{{4pt}}\n{tabular}{notes}\n\\end{{table}}\n"
     )
+
+
+def _fitting(shown: pd.DataFrame) -> tuple[str, str]:
+    """What stands around a long table, which cannot be scaled, so that its columns fit the page of an article."""
+    flat = shown.reset_index().astype(str)
+    characters = sum(max(len(str(name)), flat.iloc[:, i].str.len().max()) + 1 for i, name in enumerate(flat.columns))
+    for size, upright in (("\\scriptsize", 80), ("\\tiny", 110)):  # characters a line
+        begin = f"\\setlength{{\\tabcolsep}}{{2pt}}{size}"
+        if characters <= upright:
+            return begin, ""
+    return f"\\begin{{landscape}}{begin}", "\\end{landscape}"
 
 
 def _marked(shown: pd.DataFrame, looks: dict[str, str]) -> pd.DataFrame:

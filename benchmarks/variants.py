@@ -37,8 +37,8 @@ TEXTS = ("told",)
 
 @dataclass(frozen=True)
 class Changes:
-    """What a variant changes: the graph (a function of `benchmarks.edits`), text (of TEXTS), labels (of LABELS), recipe,
-    and knobs.
+    """What a variant changes: the graph (a function of `benchmarks.edits`), text (of TEXTS), labels (of LABELS),
+    recipe, and knobs.
 
     With `draws` it runs on that many seeds, 0 and up, in the place of those that report.
     """
@@ -60,4 +60,4 @@ def expanded(variants: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def changes(variant: dict[str, Any]) -> Changes:
     """A variant's entry in the config, sorted."""
     knobs = {key: value for key, value in variant.items() if key not in KEYS}
-    return Changes(*(variant.get(key) for key in KEYS), knobs)
+    return Changes(*(variant.get(key) for key in KEYS), knobs)  # type: ignore[arg-type]  # the schema has the types

@@ -117,7 +117,7 @@ def test_nothing_available_is_no_error(folders: list[Path], name: str) -> None:
 def test_latex_compiles_and_fits_the_page(folders: list[Path], name: str) -> None:
     place = folders[0].parent
     table.run(f"benchmarks.tables.{name}", folders, MODELS, CALL, place / name)
-    packages = "\\usepackage{booktabs,graphicx,longtable}"
+    packages = "\\usepackage{booktabs,graphicx,longtable,multirow,pdflscape}"
     document = "\\documentclass{article}%s\\begin{document}\\input{%s}\\end{document}" % (packages, name)  # noqa: UP031
     (place / "document.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
