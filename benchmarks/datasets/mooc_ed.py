@@ -204,7 +204,7 @@ def _later(splits: Sequence[str], labels: np.ndarray, first: int) -> dict[str, S
     orders = {FIXED: np.concatenate([train, validation, np.arange(first, len(labels))])}
     orders |= {str(draw): np.random.RandomState(draw).permutation(len(labels)) for draw in range(SPLITS[0])}
     sides = {name: [np.sort(ids) for ids in np.split(order, [len(train), first])] for name, order in orders.items()}
-    return named(splits, {name: Split(*ids, ids[2]) for name, ids in sides.items()})  # who is tested is hidden
+    return named(splits, {name: Split(*ids, ids[2]) for name, ids in sides.items()})  # type: ignore[call-arg]
 
 
 def _course(raw: Path, run: int, cutoff: int) -> Course:

@@ -51,7 +51,7 @@ def _texts(model: pretrained.Pretrained, device: str, texts: int, low: int, high
     other = SentenceTransformer(str(model.folder), device=device)
     other.max_seq_length = high
     real = tokenize(model.tokenizer, written, high)
-    costs = {"items": texts, "unit": "text", "flops": flops(model.model.config, real.lengths())}
+    costs: dict[str, Any] = {"items": texts, "unit": "text", "flops": flops(model.model.config, real.lengths())}
 
     def ours() -> Tensor:
         different, index = distinct(written)
@@ -85,8 +85,8 @@ def _one_batch(model: pretrained.Pretrained, device: str, batch: int, length: in
     """The Transformer alone, in fp32, and in bf16 where the device is fast at it."""
     reader = Reader(cut(model.model, len(model.model.encoder.layer) + 1)[1], "mean").to(device)
     ids = torch.randint(model.model.config.vocab_size, (batch, length), device=device)
-    mask, costs = torch.ones_like(ids), {"items": batch, "unit": "text"}
-    costs |= {"flops": flops(model.model.config, torch.full((batch,), length))}
+    mask, work = torch.ones_like(ids), flops(model.model.config, torch.full((batch,), length))
+    costs: dict[str, Any] = {"items": batch, "unit": "text", "flops": work}
 
     def forward(bf16: bool) -> Callable[[], Tensor]:
         own = Reader(reader.top, "mean", bf16)

@@ -30,5 +30,5 @@ def cases(device: str, **options: Any) -> list[Case]:
         model = pretrained.load(options["weights"], None)
         return encode._texts(model, device, 32, options["length"], options["length"])[:1]
     view = random_view(random_graph(options["students"], options["edges"], 16, options["states"])).to(device)
-    model = load("sgn.model")
-    return [Case("bert-gcn", epochs(lambda report: fit_of(model)(model.Config(), view, 0, report), 2), unit="epoch")]
+    module = load("sgn.model")
+    return [Case("bert-gcn", epochs(lambda report: fit_of(module)(module.Config(), view, 0, report), 2), unit="epoch")]

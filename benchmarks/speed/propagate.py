@@ -6,6 +6,7 @@ does not fit in the cache is read again for each edge, so a share of the bandwid
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +31,7 @@ def cases(device: str, kind: str, students: int, edges: int, width: int) -> list
     graph = random_graph(students, edges, 1).to(device)
     adjacency, h = graph.symmetric, torch.randn(students, width, device=device)
     entries = adjacency.matrix.values().numel()
-    costs = {"items": entries, "unit": "edge", "flops": 2 * entries * width}
+    costs: dict[str, Any] = {"items": entries, "unit": "edge", "flops": 2 * entries * width}
     costs["moved"] = entries * (8 + 4) + (students + 1) * 8 + 2 * students * width * 4  # CSR with int64 indices
     if kind == "product":
         return [Case(OURS, whole(lambda: adjacency @ h), **costs), peaks.copy(device)]

@@ -35,6 +35,9 @@ class EndToEnd(nn.Module):
 class Dense(nn.Module):
     """Two graph convolutions with a dense adjacency over states and one-hot student numbers."""
 
+    adjacency: Tensor  # [N, N]
+    numbers: Tensor  # [N, N] one-hot
+
     def __init__(self, view: TrainingView, width: int) -> None:
         super().__init__()
         graph = view.graph
@@ -45,6 +48,8 @@ class Dense(nn.Module):
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]."""
+        assert graph.states is not None
+        assert graph.known is not None
         h = torch.cat([graph.states, graph.x, graph.known, self.numbers], dim=1)
         first, second = self.layers
         return self.adjacency @ second(self.adjacency @ first(h).relu())

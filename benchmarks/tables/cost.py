@@ -45,7 +45,7 @@ def make(records: Records) -> pd.DataFrame:
 def costs(records: Records) -> pd.DataFrame:
     """Costs with the recipe's added, and the headline score on test students, by dataset and model."""
     found = records.timings.costs
-    recipe = found[[name for name in found if name.startswith("recipe_")]].fillna(0.0).astype(float)
+    recipe = found[[name for name in found if str(name).startswith("recipe_")]].fillna(0.0).astype(float)
     own = found[["tuning", "training", "inference", "peak_gigabytes", "parameters"]].astype(float)
     search, trained = own["tuning"] + recipe["recipe_tuning"], own["training"] + recipe["recipe_training"]
     return found.assign(
