@@ -91,7 +91,7 @@ def run(
                 if (end := outcome.read(folder / cell)).status != OK:
                     lost.append(of | {"variant": cell, **vars(end)})
                     continue
-                of |= options
+                of |= {name: value for name, value in options.items() if name != "split"}  # which every run tells
                 for scored, report, warned in _scored(data / cell, sealed / cell, folder / cell):
                     runs.append(of | scored)
                     classes.append(report.assign(**of))

@@ -1,7 +1,6 @@
 """Main figure: a panel a dataset; each model's mean, interval and single runs, the paper's four in color."""
 
 import textwrap
-from itertools import groupby
 from typing import Literal
 
 import matplotlib.pyplot as plt
@@ -16,12 +15,14 @@ from benchmarks.style import COLORS, GREY, MARKERS, label
 from benchmarks.variants import BASE
 
 COLUMNS = 3
+ALIKE = 0.8
+"""Share of a line's models that a dataset has at least to stand there, too."""
 LINES: dict[str, Literal["--", ":"]] = {"majority": "--", "oracle": ":"}
 """Models that are a level to compare with rather than a competitor."""
 
 
 def make(records: Records) -> Figure:
-    """One panel for each dataset that is available; those with as many models stand side by side, the most first."""
+    """One panel for each dataset that is available; those with about as many models stand side by side, the most first."""
     base = records.runs[records.runs["variant"] == BASE]
     shown = {d: _competitors(records, base[base["dataset"] == d]) for d in records.datasets}
     datasets = sorted((d for d in shown if shown[d]), key=lambda d: -len(shown[d]))
@@ -29,8 +30,11 @@ def make(records: Records) -> Figure:
         figure = plt.figure(figsize=(3, 1))
         figure.text(0.5, 0.5, "no dataset is available", ha="center")
         return figure
-    alike = [list(group) for _, group in groupby(datasets, key=lambda d: len(shown[d]))]
-    rows = [group[start : start + COLUMNS] for group in alike for start in range(0, len(group), COLUMNS)]
+    rows: list[list[str]] = []
+    for dataset in datasets:
+        if not rows or len(rows[-1]) == COLUMNS or len(shown[dataset]) < ALIKE * len(shown[rows[-1][0]]):
+            rows.append([])
+        rows[-1].append(dataset)
     heights = [len(shown[row[0]]) + 4 for row in rows]  # in lines: models, title, scale
     columns = max(map(len, rows))
     figure, axes = plt.subplots(

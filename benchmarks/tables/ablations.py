@@ -29,7 +29,7 @@ def make(records: Records) -> pd.DataFrame:
                         ("With it", "sd"): score.std(),
                         ("Difference", "mean"): difference.mean(),
                         ("Difference", "sd"): difference.std(),
-                        ("Runs", ""): len(difference),
+                        ("Runs", ""): int(difference.count()),
                         ("Verdict", ""): _verdict(records, dataset, model, variant),
                     }
                 )
