@@ -22,7 +22,7 @@ LINES: dict[str, Literal["--", ":"]] = {"majority": "--", "oracle": ":"}
 
 
 def make(records: Records) -> Figure:
-    """One panel for each dataset that is available; those with about as many models stand side by side, the most first."""
+    """A panel for each dataset that is available; those with about as many models side by side, the most first."""
     base = records.runs[records.runs["variant"] == BASE]
     shown = {d: _competitors(records, base[base["dataset"] == d]) for d in records.datasets}
     datasets = sorted((d for d in shown if shown[d]), key=lambda d: -len(shown[d]))
