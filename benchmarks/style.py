@@ -4,7 +4,11 @@ Colors are from the Okabe-Ito palette, which color-blind readers can tell apart;
 the others are grey.
 """
 
+import math
+
 from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 LABELS = {
     "majority": "Majority",
@@ -65,3 +69,13 @@ def apply() -> None:
             "savefig.dpi": "figure",
         }
     )
+
+
+def decade(axis: Axes) -> None:
+    """Show a decade at least on each logarithmic scale, so that noise is no slope, and label whole decades only."""
+    for scale in (axis.xaxis, axis.yaxis):
+        if scale.get_scale() == "log":
+            low, high = scale.get_view_interval()
+            wider = max(0.0, 1.2 - math.log10(high / low)) / 2
+            scale.axes.set(**{f"{scale.axis_name}lim": (low * 10**-wider, high * 10**wider)})
+            scale.set_minor_formatter(NullFormatter())

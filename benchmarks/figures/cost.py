@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.records import METRICS, Records
-from benchmarks.style import COLORS, GREY, MARKERS, label
+from benchmarks.style import COLORS, GREY, MARKERS, decade, label
 from benchmarks.tables.cost import costs
 
 SIDES = {"trained": "training", "both": "tuning and training"}
@@ -44,7 +44,10 @@ def _panel(axis: Axes, rows: pd.DataFrame, side: str) -> None:
     cost, score = rows[side].to_numpy(float), rows["score"].to_numpy(float)
     best = front(cost, score)
     axis.step(cost[best], score[best], where="post", color=GREY, linewidth=0.8, zorder=1)
+    on_front = set(rows["model"].iloc[best])
     for model, x, y in zip(rows["model"], cost, score, strict=True):
         axis.plot(x, y, MARKERS.get(model, "."), color=COLORS.get(model, GREY), markersize=5)
-        axis.annotate(label(model), (x, y), (3, 3), textcoords="offset points", fontsize=5)
+        if model in COLORS or model in on_front:  # names of all would hide each other
+            axis.annotate(label(model), (x, y), (-4, 4), textcoords="offset points", fontsize=6, ha="right")
     axis.set_xscale("log")
+    decade(axis)

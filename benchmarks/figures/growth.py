@@ -8,10 +8,13 @@ from matplotlib.figure import Figure
 
 from benchmarks.records import Records
 from benchmarks.speed.names import EDGES, LENGTH, STUDENTS
-from benchmarks.style import COLORS
+from benchmarks.style import COLORS, decade
 from benchmarks.timings import Timings, growth
 
 WHAT = {STUDENTS: "an epoch over cached states", EDGES: "an epoch over cached states", LENGTH: "32 texts read"}
+
+LINEAR = 0.8
+"""Exponent of memory, surely exceeded, from which on a line is drawn on to the end of it."""
 
 
 def make(records: Records) -> Figure:
@@ -48,10 +51,11 @@ def _panel(axis: Axes, sizes: pd.Series, values: pd.Series, unit: str, ends: flo
         return
     fitted = growth(sizes.to_numpy()[positive], values.to_numpy()[positive])
     axis.loglog(sizes, fitted.factor * sizes**fitted.exponent, color=COLORS["bert-gcn"], linewidth=0.8)
+    decade(axis)
     said = f"exponent {fitted.exponent:.2f}"
     if np.isfinite(fitted.low):
         said += f" [{fitted.low:.2f}, {fitted.high:.2f}]"
-    if np.isfinite(ends) and fitted.exponent > 0:
+    if np.isfinite(ends) and fitted.low > LINEAR:  # what does not grow yet says nothing of the end
         said += f"\n{ends:.0f} GB at {(ends / fitted.factor) ** (1 / fitted.exponent):.1e}, by the line"
     axis.text(0.04, 0.96, said, transform=axis.transAxes, va="top", fontsize=6)
 

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.records import Records
-from benchmarks.speed.names import COPY, PRODUCT
+from benchmarks.speed.names import COPY, PLAIN, PRODUCT, PYG, SENTENCE_TRANSFORMERS
 from benchmarks.style import COLORS, GREY
 
 MARKS = "o^sDvP*X"
@@ -30,7 +30,11 @@ def make(records: Records) -> Figure:
     for mark, (group, rows) in zip(MARKS, points.groupby(["suite", "group"], sort=False), strict=False):
         x = rows["flops"] / rows["moved"]
         color = COLORS["bert-gcn"] if group[0] == "encode" else COLORS["gcn"]
-        axis.loglog(x, rows["flop_rate"] / 1e9, mark, color=color, markersize=5, label=f"{group[0]}: {group[1]}")
+        own = ~rows["way"].isin([PYG, PLAIN, SENTENCE_TRANSFORMERS])
+        axis.loglog(x[own], rows["flop_rate"][own] / 1e9, mark, color=color, label=f"{group[0]}: {group[1]}")
+        for way, theirs in rows[~own].groupby("way"):
+            told = f"{group[0]}: {group[1]}, {way}"
+            axis.loglog(x[theirs.index], theirs["flop_rate"] / 1e9, mark, color=color, fillstyle="none", label=told)
     axis.set_title(f"peak {peak / 1e9:.0f} GFLOP/s, {bandwidth / 1e9:.0f} GB/s, measured in the same run")
     axis.set_xlabel("operations a byte")
     axis.set_ylabel("GFLOP/s")
