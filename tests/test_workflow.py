@@ -155,7 +155,7 @@ CHANGES = {  # what is changed, and the jobs that this asks for: where two chang
             ("benchmarks/tables/classes.py", *NEW_LINE),
             (CONFIG, "- main\n- classes", "- main\n- ablations\n- classes"),
         ],
-        {"figure": 1, "table": 1 + 1},
+        {"figure": 1, "table": 1 + 1, "check_controls": 1},  # the check waits for each output that there is
     ),
     "a new seed": (
         [(CONFIG, "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n")],

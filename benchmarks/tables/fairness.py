@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from benchmarks.fairness import FEWEST, SMALLEST
 from benchmarks.records import Records
 from benchmarks.table import row_label
 
@@ -11,6 +10,8 @@ NAMES = {"recall": "Recall gap", "calibration": "Calibration gap", "abroca": "AB
 
 def make(records: Records) -> pd.DataFrame:
     """A row a dataset, attribute and model that has at least two groups large enough."""
+    from benchmarks.fairness import FEWEST, SMALLEST  # loads scikit-learn, which no other table needs
+
     fairness = records.fairness
     rows, labels = [], []
     small: dict[tuple[str, str], None] = {}  # in order
