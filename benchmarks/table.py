@@ -25,7 +25,8 @@ LATEX_MARKS = {BEST: "\\textbf{{{}}}", TIED: "\\underline{{{}}}", "": "{}"}
 """Marks in Markdown and in LaTeX."""
 PAGE_ROWS = 45
 WIDE = 4
-"""Columns from which on a table is scaled to the width of the text."""
+LINE = 80
+"""Columns, or characters of a line, from which on a table is scaled to the width of the text."""
 
 LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
@@ -132,7 +133,7 @@ def latex(shown: pd.DataFrame, name: str) -> str:
     tabular = styler.to_latex(hrules=True, multirow_align="naive", column_format=columns)
     if levels > 1:  # a little air between datasets
         tabular = _spaced(tabular)
-    if body.shape[1] > WIDE:
+    if body.shape[1] > WIDE or _width(shown) > LINE:
         tabular = f"\\resizebox{{\\textwidth}}{{!}}{{%\n{tabular.rstrip()}%\n}}\n"
     return (
         "% needs \\usepackage{booktabs,graphicx}\n"
@@ -143,13 +144,17 @@ def latex(shown: pd.DataFrame, name: str) -> str:
 
 def _fitting(shown: pd.DataFrame) -> tuple[str, str]:
     """What stands around a long table, which cannot be scaled, so that its columns fit the page of an article."""
+    small, tiny = ("\\setlength{\\tabcolsep}{2pt}" + size for size in ("\\scriptsize", "\\tiny"))
+    characters = _width(shown)
+    if characters <= 110:
+        return (small if characters <= 80 else tiny), ""
+    return "\\begin{landscape}" + (small if characters <= 130 else tiny), "\\end{landscape}"
+
+
+def _width(shown: pd.DataFrame) -> int:
+    """Characters of a line."""
     flat = shown.reset_index().astype(str)
-    characters = sum(max(len(str(name)), flat.iloc[:, i].str.len().max()) + 1 for i, name in enumerate(flat.columns))
-    for size, upright in (("\\scriptsize", 80), ("\\tiny", 110)):  # characters a line
-        begin = f"\\setlength{{\\tabcolsep}}{{2pt}}{size}"
-        if characters <= upright:
-            return begin, ""
-    return f"\\begin{{landscape}}{begin}", "\\end{landscape}"
+    return sum(max(len(str(name)), *flat.iloc[:, i].str.len(), 0) + 1 for i, name in enumerate(flat.columns))
 
 
 def _marked(shown: pd.DataFrame, looks: dict[str, str]) -> pd.DataFrame:
