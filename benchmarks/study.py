@@ -126,10 +126,8 @@ def search(
             for number in range(trials):
                 attempt(number)
         return _best(done)
-    for seconds in (
-        0,
-        -1,
-    ):  # first the trials that nobody is at; then wait for the others', and take over a killed one's
+    # first the trials that nobody is at; then wait for the others', and take over a killed one's
+    for seconds in (0, -1):
         for number in range(trials):
             with contextlib.suppress(Timeout), FileLock(f"{journal}.{number}.flock", timeout=seconds):
                 attempt(number)

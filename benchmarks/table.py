@@ -9,7 +9,9 @@ shown which cells, row by row, are BEST (bold), TIED (underlined) or "".
 import itertools
 import math
 import string
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -82,6 +84,13 @@ def row_label(found: Records, dataset: str, model: str, marks: dict[tuple[str, .
     kind = found.cards[dataset]["text"] if dataset in found.cards else ""
     first = f"{dataset} ({text.get(kind, f'{kind} text')})" if kind else dataset
     return first, " ".join(filter(None, (label(model), marks.get((dataset, model), ""))))
+
+
+def framed(rows: Sequence[dict[Any, Any]], labels: Sequence[tuple[Any, ...]], names: list[str]) -> pd.DataFrame:
+    """Rows, each by pairs of columns, under their labels; without any, the names of the labels stand alone."""
+    levels: list[list[str]] = [[] for _ in names]
+    index = pd.MultiIndex.from_tuples(labels, names=names) if labels else pd.MultiIndex.from_arrays(levels, names=names)
+    return pd.DataFrame(rows, index=index, columns=pd.MultiIndex.from_tuples(rows[0]) if rows else None)
 
 
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:

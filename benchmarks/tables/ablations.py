@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.records import METRICS, Records
-from benchmarks.table import DASH, footnotes, row_label
+from benchmarks.table import DASH, footnotes, framed, row_label
 from benchmarks.variants import BASE, CONTROLS
 
 
@@ -33,9 +33,7 @@ def make(records: Records) -> pd.DataFrame:
                         ("Verdict", ""): _verdict(records, dataset, model, variant),
                     }
                 )
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model", "Change"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Model", "Change"])
     frame.attrs = {
         "caption": "What a change does to a model at its tuned hyper-parameters: score with the change, and difference "
         "from the unchanged model on the same splits and seeds (mean ± standard deviation). Verdict: as in the table "

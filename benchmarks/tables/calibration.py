@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.records import Records
-from benchmarks.table import row_label
+from benchmarks.table import framed, row_label
 
 SCORES = {"ece": "ECE", "brier": "Brier"}
 
@@ -22,9 +22,7 @@ def make(records: Records) -> pd.DataFrame:
             for score, name in SCORES.items():
                 row |= {(name, "mean"): of[score].mean(), (name, "sd"): of[score].std()}
             rows.append(row | {("Runs", ""): len(of)})
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Model"])
     frame.attrs = {
         "caption": "Calibration on test students, mean ± standard deviation over splits and seeds. ECE: expected "
         "calibration error, the mean distance of predicted and observed frequency over 15 bins of equal mass (of the "

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.records import Records
 from benchmarks.style import label
-from benchmarks.table import row_label
+from benchmarks.table import framed, row_label
 from benchmarks.variants import BASE, TOLD
 
 JOINT, SINGLE = "oracle", ("oracle-text", "oracle-graph")
@@ -43,9 +43,7 @@ def make(records: Records) -> pd.DataFrame:
                     ("Best single source", ""): label(str(best.name)),
                 }
             )
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Model"])
     frame.attrs = {
         "caption": "Share of what text and graph together can add that a model wins, on networks whose Bayes optimum "
         "is known: (accuracy - best single-source oracle) / (joint oracle - best single-source oracle), mean ± "

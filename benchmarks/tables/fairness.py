@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.records import Records
-from benchmarks.table import row_label
+from benchmarks.table import framed, row_label
 
 NAMES = {"recall": "Recall gap", "calibration": "Calibration gap", "abroca": "ABROCA"}
 
@@ -32,9 +32,7 @@ def make(records: Records) -> pd.DataFrame:
                     row |= {(name, part): found.loc[measure, part] for part in ("value", "low", "high")}
                     row |= {(f"{name} by chance", ""): found.loc[measure, "chance"]}
                 rows.append(row)
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Model"])
     frame.attrs = {
         "caption": "Group fairness on test students, mean over seeds, with 95 % intervals (students resampled). Gaps "
         "are between the two groups that are furthest apart. Recall: the share found of those who are to be found (of "

@@ -5,6 +5,7 @@ import pandas as pd
 from benchmarks.families import LATER, dials, models_in
 from benchmarks.records import METRICS, Records
 from benchmarks.style import label
+from benchmarks.table import framed
 
 
 def make(records: Records) -> pd.DataFrame:
@@ -33,9 +34,7 @@ def make(records: Records) -> pd.DataFrame:
                         ("Runs", ""): f"{len(random)} + {len(following)}",
                     }
                 )
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Cell", "Model"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Cell", "Model"])
     frame.attrs = {
         "caption": "Score on students of the next run of a course, by a model trained on the run before, and on as "
         "many students drawn at random from both runs, by a model trained on as many others (mean ± standard "

@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from benchmarks.records import Records
 from benchmarks.style import label
+from benchmarks.table import framed
 from benchmarks.trials import of_row
 
 ENOUGH = 20
@@ -38,9 +39,7 @@ def make(records: Records) -> pd.DataFrame:
                 labels.append((dataset, shown, str(knob)))
                 mean, sd = found[knob].mean(), found[knob].std()
                 rows.append({("Importance", "mean"): mean, ("Importance", "sd"): sd, ("Splits", ""): len(splits)})
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model", "Knob"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Model", "Knob"])
     frame.attrs = {
         "caption": "Share of the variance of the validation score, over the trials of a search, that a hyper-parameter "
         "explains alone or with others (functional ANOVA; mean ± standard deviation over splits).",

@@ -4,7 +4,7 @@ import pandas as pd
 
 from benchmarks.records import METRICS, Records
 from benchmarks.style import ARMS, label
-from benchmarks.table import DASH, footnotes, row_label
+from benchmarks.table import DASH, footnotes, framed, row_label
 from benchmarks.variants import BASE
 
 NONE = "No recipe was self-supervised."
@@ -41,9 +41,7 @@ def make(records: Records) -> pd.DataFrame:
                 first = row_label(records, dataset, model, {})[0]
                 labels.append((first, recipe, f"{label(model)} {mark}".strip()))
                 rows.append(_learned(ends) | _gained(records, dataset, model, variant))
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Recipe", "Model"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Recipe", "Model"])
     told = [note for note in notes if any(note.split()[0] in label[2] for label in labels)]
     by_measure = records.pretraining.groupby("measure", sort=False)["recipe"].unique()
     told += [f"Measured of {', '.join(recipes)}: {measure}." for measure, recipes in by_measure.items()]

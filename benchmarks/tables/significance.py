@@ -5,7 +5,7 @@ import pandas as pd
 from benchmarks.records import Records
 from benchmarks.stats import MARGIN
 from benchmarks.style import label
-from benchmarks.table import row_label
+from benchmarks.table import framed, row_label
 from benchmarks.variants import BASE, CONTROLS, SUBJECT
 
 
@@ -36,9 +36,7 @@ def make(records: Records) -> pd.DataFrame:
                     ("Against", ""): row["by"],
                 }
             )
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Model"])
     frame.attrs = {
         "caption": "Difference of two rows' headline scores (accuracy where there are more than two classes, else "
         "ROC-AUC) on the same splits, seeds and test students, with its 95 % interval: each row less BERT+GCN, "

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.records import METRICS, Records
-from benchmarks.table import DASH, footnotes, row_label
+from benchmarks.table import DASH, footnotes, framed, row_label
 from benchmarks.trials import budget, charged, default, of_row, winners
 from benchmarks.variants import BASE
 
@@ -35,9 +35,7 @@ def make(records: Records) -> pd.DataFrame:
         for recipe in here["name"].unique():
             labels.append((row_label(records, dataset, "", {})[0], f"recipe {recipe}"))
             rows.append(_row(records, dataset, of_row(records, dataset, recipe, "recipe"), 0, pd.Series(dtype=float)))
-    columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else None
-    frame = pd.DataFrame(rows, index=index, columns=columns)
+    frame = framed(rows, labels, ["Dataset", "Model"])
     shown = {label[1].split()[-1] for label in labels}
     frame.attrs = {"caption": CAPTION, "notes": [note for note in notes if note.split()[0] in shown]}
     return frame
