@@ -65,6 +65,6 @@ def _ended(verb: str, given: list[str], folders: dict[str, Path], output: Path) 
         for folder in folders.values():
             shutil.rmtree(folder)
             folder.mkdir()
-        origin = output.with_name(output.name.removesuffix(".part"))  # the supervisor moves it there
+        origin = output.with_name(output.name.partition(".part-")[0])  # the supervisor moves it there
         return Outcome(FAILED, f"{type(error).__name__}: {error}", str(origin))
     return Outcome(OK)

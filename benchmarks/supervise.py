@@ -1,6 +1,6 @@
 """The light parent of a step: passes outcomes on, starts the worker, holds it to its limits, writes what became of it.
 
-The worker fills `<output>.part`; the parent adds `outcome.json` and `provenance.json` and moves the folder into
+The worker fills `<output>.part-<pid>`; the parent adds `outcome.json` and `provenance.json` and moves the folder into
 place whole. So a step always leaves an artifact, and a broken one costs its own cells only.
 """
 
@@ -47,9 +47,11 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
     outputs = [Path(value) for flag, value in itertools.pairwise(flags) if flag in OUTPUTS]
     if not outputs:
         raise SystemExit(f"sgn {verb}: --output FOLDER is missing")
-    parts = [output.with_name(output.name + ".part") for output in outputs]
-    for part in parts:
-        shutil.rmtree(part, ignore_errors=True)  # left by a job that was killed
+    above = _snakemakes()
+    parts = [output.with_name(f"{output.name}.part-{os.getpid()}") for output in outputs]
+    for output, part in zip(outputs, parts, strict=True):
+        for remnant in output.parent.glob(f"{output.name}.part-*"):  # of a job that was killed, or is about to notice
+            shutil.rmtree(remnant, ignore_errors=True)
         part.mkdir(parents=True)
 
     origin = str(outputs[0])
@@ -57,11 +59,13 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
     if result is None:
         renamed = dict(zip(map(str, outputs), map(str, parts), strict=True))
         worker = [verb, *(renamed.get(flag, flag) for flag in flags)]
-        result, used = _work(worker, parts[0], limits, origin)
+        result, used = _work(worker, parts[0], limits, origin, above)
         record = {"command": shlex.join(["sgn", verb, *flags]), **used, **provenance(limits.threads)}
     else:
         record = {"command": shlex.join(["sgn", verb, *flags]), "skipped": f"{result.origin}: {result.status}"}
 
+    if not all(part.is_dir() for part in parts):
+        raise SystemExit(f"sgn {verb}: another run of this step has taken {outputs[0]} over")
     for part, output in zip(parts, outputs, strict=True):
         if result.status != OK:
             shutil.rmtree(part)
@@ -75,10 +79,14 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
     return 0
 
 
-def _work(worker: Sequence[str], part: Path, limits: Limits, origin: str) -> tuple[Outcome, dict[str, Any]]:
-    """Start the worker and wait; its outcome, and the seconds and gigabytes that it used."""
+def _work(
+    worker: Sequence[str], part: Path, limits: Limits, origin: str, above: Sequence[psutil.Process]
+) -> tuple[Outcome, dict[str, Any]]:
+    """Start the worker and wait; its outcome, and the seconds and gigabytes that it used.
+
+    Raises SystemExit when one of the processes `above` is gone: nobody waits for the outcome any more.
+    """
     began, peak = time.monotonic(), 0.0
-    above = [p for p in psutil.Process().parents() if _is_snakemake(p)]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.worker", *worker],
@@ -98,7 +106,8 @@ def _work(worker: Sequence[str], part: Path, limits: Limits, origin: str) -> tup
                 sys.exit("the workflow that started this job is gone: stopping")
             if reason:
                 break
-            time.sleep(POLL_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_SECONDS)
     finally:
         _kill(process)
         status = process.wait()
@@ -162,8 +171,11 @@ def _gigabytes(pid: int) -> float:
     return total / 1e9
 
 
-def _is_snakemake(process: psutil.Process) -> bool:
-    try:
-        return "snakemake" in " ".join(process.cmdline()[:3])
-    except psutil.Error:
-        return False
+def _snakemakes() -> list[psutil.Process]:
+    """The workflow, or workflows, that this process runs for."""
+    found = []
+    for process in psutil.Process().parents():
+        with contextlib.suppress(psutil.Error):
+            if "snakemake" in " ".join(process.cmdline()[:3]):
+                found.append(process)
+    return found

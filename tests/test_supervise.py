@@ -176,10 +176,34 @@ def test_a_worker_dies_with_its_parent_and_the_next_run_starts_clean(place: Path
     folder = place / "results/t/predictions/toy/broken"
     assert not folder.exists()
     assert train(place, "report(1, 0.5)").status == "ok"
-    assert not list(folder.parent.glob("*.part"))
+    assert not list(folder.parent.glob("*.part-*"))
     with np.load(folder / "predictions.npz") as file:
         assert file["base/0/0/test"].shape == (60, 1)
     written = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     assert written["command"].startswith("sgn train --data results/t/data/toy")
     assert written["seconds"] > 0
     assert written["libraries"]["torch"]
+
+
+def test_a_run_that_another_took_over_leaves_the_others_artifact(place: Path) -> None:
+    waiting = f"""
+    import pathlib, time
+    pathlib.Path({str(place / "began")!r}).touch()
+    while not pathlib.Path({str(place / "go")!r}).exists():
+        time.sleep(0.05)"""
+    (place / "slow.py").write_text(MODEL.format(body=waiting, value="0.5"), encoding="utf-8")
+    env = os.environ | {"PYTHONPATH": str(place)}
+    command = [sys.executable, "-m", "benchmarks.cli", *flags(place, "slow.py")]
+    slow = subprocess.Popen(command, cwd=place, env=env, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (place / "began").exists():
+        assert time.monotonic() < deadline, "the worker did not start"
+        time.sleep(0.05)
+    assert train(place, "report(1, 0.5)").status == "ok"
+    (place / "go").touch()
+    _, said = slow.communicate(timeout=60)
+    assert slow.returncode == 1
+    assert "another run of this step has taken results/t/predictions/toy/broken over" in said
+    folder = place / "results/t/predictions/toy/broken"
+    assert "model.py" in json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["command"]
+    assert [p.name for p in folder.parent.iterdir()] == ["broken"]

@@ -263,7 +263,7 @@ def test_same_bytes_on_one_core_after_a_kill(finished: Path, tmp_path: Path, sma
     env = os.environ | {"PYTHONPATH": str(folder), "PATH": path}
     first = subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 600
-    while not list((folder / "results/smoke/tuning").glob("*/*.part")):  # in the middle of a study
+    while not list((folder / "results/smoke/tuning").glob("*/*.part-*")):  # in the middle of a study
         assert time.monotonic() < deadline, "no study has begun"
         assert first.poll() is None, "the workflow ended early"
         time.sleep(0.05)
