@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sgn.blocks import GRAPH_SPACE, GraphKnobs, tabular, tabular_size
+from sgn.blocks import GRAPH_SPACE, Dropout, GraphKnobs, tabular, tabular_size
 from sgn.errors import NotApplicableError
 from sgn.graph import StudentGraph, TrainingView
 
@@ -54,7 +54,7 @@ class LINKX(nn.Module):
 def mlp(sizes: list[int], dropout: float) -> nn.Sequential:
     """Linear maps between `sizes`, with ReLU, batch norm and dropout between them."""
     blocks = [
-        nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.BatchNorm1d(b), nn.Dropout(dropout))
+        nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.BatchNorm1d(b), Dropout(dropout))
         for a, b in itertools.pairwise(sizes[:-1])
     ]
     return nn.Sequential(*blocks, nn.Linear(sizes[-2], sizes[-1]))

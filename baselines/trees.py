@@ -60,6 +60,7 @@ def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predic
         "min_data_in_leaf": config.students,
         "feature_fraction": config.columns,
         "lambda_l2": config.l2,
+        "max_bin": 63,  # over a thousand columns and a thousand students, splits are sought for longer than needed
         "seed": seed,
         "num_threads": torch.get_num_threads(),
         "deterministic": True,

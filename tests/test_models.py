@@ -12,6 +12,7 @@ from benchmarks.cases import case, learnable
 from benchmarks.check_model import CHECKS, NOT_APPLICABLE, OK, Check
 from benchmarks.modules import load
 from benchmarks.runs import fit_of
+from sgn.blocks import Dropout
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
 
@@ -71,3 +72,32 @@ def test_a_model_that_needs_states_says_so() -> None:
 def test_transformers_heads(head: str) -> None:
     view, test, labels = view_of("binary")
     assert view.task.score(fitted("baselines.transformer", view, head=head)[test], labels[test]) > 0.8
+
+
+def test_dropout_leaves_entries_out_one_by_one() -> None:
+    torch.manual_seed(0)
+    dropout, h = Dropout(0.3), torch.ones(1000, 401)
+    out = dropout(h)
+    left_out = out == 0
+    assert left_out.float().mean().item() == pytest.approx(0.3, abs=0.004)  # 5 standard deviations
+    assert torch.unique(out[~left_out]).item() == pytest.approx(1 / 0.7, rel=1e-4)
+    for others in (
+        left_out.roll(1, 0),
+        left_out.roll(1, 1),
+        dropout(h) == 0,
+    ):  # of no other entry, nor of the last pass
+        assert (left_out & others).float().mean().item() == pytest.approx(0.09, abs=0.004)
+
+
+def test_dropouts_gradient_and_its_ends() -> None:
+    h = torch.ones(50, 7, requires_grad=True)
+    dropout = Dropout(0.5)
+    out = dropout(h)
+    out.sum().backward()
+    assert torch.equal(h.grad, out.detach())
+    assert dropout.eval()(h) is h
+    assert Dropout(0.0)(h) is h
+    assert (Dropout(0.999999)(h) == 0).all()
+    for rate in (1.0, -0.1):
+        with pytest.raises(ValueError, match="dropout is a share"):
+            Dropout(rate)
