@@ -10,6 +10,8 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
+from benchmarks.grid import values
+
 LABELS = {
     "majority": "Majority",
     "mlp": "MLP",
@@ -47,6 +49,15 @@ ARM_MARKERS = {"train-only": "s", "transductive": "o", "graph": "^"}
 def label(model: str) -> str:
     """A model's name for readers; a new model's is its name in the config."""
     return LABELS.get(model, model)
+
+
+def label_of_change(variant: str) -> str:
+    """A variant's name for readers: a cell of a grid is told by its knobs, another's is its name in the config."""
+    return ", ".join(f"{KNOBS.get(knob, knob)} {value}" for knob, value in values(variant).items()) or variant
+
+
+KNOBS = {"weight_decay": "L2"}
+"""Knobs that readers know by another word."""
 
 
 def apply() -> None:

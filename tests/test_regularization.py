@@ -11,6 +11,7 @@ from benchmarks.columns import COLUMNS
 from benchmarks.figures import regularization
 from benchmarks.grid import cells
 from benchmarks.storage import write_json
+from benchmarks.style import label_of_change
 
 GRID = cells({"weight_decay": [0.0, 0.1], "dropout": [0.0, 0.3, 0.6]})
 CHANGES = dict(zip(GRID, (0.01, 0.02, 0.03, -0.04, -0.05, -0.06), strict=True))
@@ -61,3 +62,8 @@ def test_without_a_grid_it_says_so(place: Path) -> None:
     figure = regularization.make(records.load([place], ["bert-gcn"], "snakemake"))
     assert "no model ran over a grid" in figure.texts[0].get_text()
     plt.close(figure)
+
+
+def test_a_changes_name_for_readers() -> None:
+    assert label_of_change("weight_decay=0.01,dropout=0.3") == "L2 0.01, dropout 0.3"
+    assert label_of_change("label smoothing") == "label smoothing"

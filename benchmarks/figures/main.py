@@ -65,11 +65,15 @@ def _competitors(records: Records, runs: pd.DataFrame) -> list[str]:
 
 
 def _interval(records: Records, dataset: str, model: str) -> np.ndarray:
-    """Ends of the interval of a model's score [2]; NaN where groups stand alone or nothing was compared."""
+    """Ends of the interval of a model's score [2]; NaN where groups stand alone or nothing was compared.
+
+    No score lies outside [0, 1], so neither does what is drawn of a t interval over few splits.
+    """
     rows = records.pairs[
         (records.pairs[["dataset", "model", "variant", "split"]] == [dataset, model, BASE, ""]).all(axis=1)
     ]
-    return np.array([rows[end].mean() for end in ("score_low", "score_high")])  # the same in each comparison
+    ends = np.array([rows[end].mean() for end in ("score_low", "score_high")])  # the same in each comparison
+    return ends.clip(0, 1)
 
 
 def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown: list[str]) -> None:

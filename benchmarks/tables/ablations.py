@@ -3,6 +3,7 @@
 import pandas as pd
 
 from benchmarks.records import METRICS, Records
+from benchmarks.style import label_of_change
 from benchmarks.table import DASH, footnotes, framed, row_label
 from benchmarks.variants import BASE, CONTROLS
 
@@ -21,7 +22,7 @@ def make(records: Records) -> pd.DataFrame:
                 score = table[variant] if variant in table else pd.Series(dtype=float)
                 difference = score - table[BASE] if variant in table else score
                 mark = marks.get((dataset, model, variant), "")
-                labels.append((*row_label(records, dataset, model, {}), f"{variant} {mark}".strip()))
+                labels.append((*row_label(records, dataset, model, {}), f"{label_of_change(variant)} {mark}".strip()))
                 rows.append(
                     {
                         ("Score", ""): METRICS[metric],
