@@ -84,8 +84,8 @@ PROTOCOLS = {
 }
 
 # Chosen by the best mean validation score of seeds 1000, 1001 and 1002 in a grid over layers, dropout, learning rate
-# and weight decay, and for the GCN over norm and residual connections or neither; on tolokers of seed 1000 on split 0,
-# over layers and width. A tie goes to the lower validation loss.
+# and weight decay, which the GCN on Cora and CiteSeer also had, at a learning rate of 0.01, without norm and residual
+# connections; on tolokers of seed 1000 on split 0, over layers and width. A tie goes to the lower validation loss.
 REFERENCES = (
     Reference(
         "cora",
@@ -115,7 +115,7 @@ REFERENCES = (
     Reference(
         "citeseer",
         "baselines.gcn",
-        {"layers": 2, "norm": "none", "residual": False, "dropout": 0.8, "lr": 1e-2, "weight_decay": 0.01},
+        {"layers": 2, "dropout": 0.8, "lr": 3e-3, "weight_decay": 0.5},
         300,
         100,
         (Published("GCN", 70.3, None, KIPF),),

@@ -81,11 +81,8 @@ def test_dropout_leaves_entries_out_one_by_one() -> None:
     left_out = out == 0
     assert left_out.float().mean().item() == pytest.approx(0.3, abs=0.004)  # 5 standard deviations
     assert torch.unique(out[~left_out]).item() == pytest.approx(1 / 0.7, rel=1e-4)
-    for others in (
-        left_out.roll(1, 0),
-        left_out.roll(1, 1),
-        dropout(h) == 0,
-    ):  # of no other entry, nor of the last pass
+    neighbors_and_the_next_pass = (left_out.roll(1, 0), left_out.roll(1, 1), dropout(h) == 0)
+    for others in neighbors_and_the_next_pass:
         assert (left_out & others).float().mean().item() == pytest.approx(0.09, abs=0.004)
 
 
