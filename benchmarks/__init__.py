@@ -1,1 +1,5 @@
-"""The instrument: verbs that turn files into files, and the parts that they share."""
+"""The instrument. A verb of `sgn` is a module here; what verbs share lies in rooms, each of which uses those before it.
+
+The rooms: `jobs` (how a verb runs), `data`, `datasets`, `training`, `speed`, `analysis`, `tables`, `figures`. Besides
+the verbs there are the entry points `cli` and `worker`, and `config` and `workflow`, which the Snakefile imports.
+"""

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import controls, records
-from benchmarks.controls import FAILS
-from benchmarks.outcome import OK
-from benchmarks.variants import CONTROLS
+from benchmarks.analysis import controls, records
+from benchmarks.analysis.controls import FAILS
+from benchmarks.jobs.outcome import OK
+from benchmarks.training.variants import CONTROLS
 
 
 def run(records_of: list[Path], workflow: str, output: Path, families_of: list[Path] = []) -> int:  # noqa: B006

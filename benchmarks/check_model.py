@@ -1,7 +1,7 @@
 """Verb `check-model`: whether a model file keeps the contract of docs/adding-a-model.md.
 
-All checks are made on small made-up student graphs (`benchmarks.cases`). Our own models are held to the same ones by
-the tests.
+All checks are made on small made-up student graphs (`benchmarks.training.cases`). Our own models are held to the same
+ones by the tests.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ import torch
 from optuna.distributions import BaseDistribution
 from torch import Tensor, nn
 
-from benchmarks.cases import CASES, INDUCTIVE, TRANSDUCTIVE, Case, case, learnable, permuted, scrambled
-from benchmarks.dataset import Dataset
-from benchmarks.modules import load
-from benchmarks.runs import fit_of
-from benchmarks.seal import SealedError
+from benchmarks.data.dataset import Dataset
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.seal import SealedError
+from benchmarks.training.cases import CASES, INDUCTIVE, TRANSDUCTIVE, Case, case, learnable, permuted, scrambled
+from benchmarks.training.runs import fit_of
 from sgn.errors import NotApplicableError
 from sgn.fit import EarlyStopping, Predictor, Training
 from sgn.graph import StudentGraph

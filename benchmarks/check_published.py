@@ -20,17 +20,17 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from benchmarks import cache as caching
-from benchmarks import raw
-from benchmarks.cache import fingerprint
-from benchmarks.dataset import Dataset, Split
-from benchmarks.modules import load
-from benchmarks.outcome import NotAvailableError
-from benchmarks.progress import Progress
-from benchmarks.runs import fit_of
-from benchmarks.source import code_hash
-from benchmarks.table import DASH
-from benchmarks.views import arithmetic, torch_device
+from benchmarks.analysis.rows import DASH
+from benchmarks.data import cache as caching
+from benchmarks.data import raw
+from benchmarks.data.cache import fingerprint
+from benchmarks.data.dataset import Dataset, Split
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.jobs.progress import Progress
+from benchmarks.jobs.source import code_hash
+from benchmarks.training.runs import fit_of
+from benchmarks.training.views import arithmetic, torch_device
 from sgn.fit import EarlyStopping, Training
 from sgn.graph import StudentGraph, TrainingView
 
@@ -72,10 +72,19 @@ class Reference:
     patience: int
     published: tuple[Published, ...]
 
+    @property
+    def label(self) -> str:
+        """What ran, in words: of the control also which linear maps it has besides its convolutions."""
+        if self.model != OURS:
+            return {"baselines.mlp": "our MLP", "baselines.gcn": "our GCN"}[self.model]
+        return ", ".join(["two convolutions", *self.config])
+
 
 KIPF = "Kipf & Welling, ICLR 2017, arXiv:1609.02907, table 3"
 PLATONOV = "Platonov et al., ICLR 2023, arXiv:2302.11640, results notebook of its repository"
 OURS = "benchmarks.check_published"
+DEEPER: tuple[dict[str, Any], ...] = ({}, {"embedding": True}, {"readout": True}, {"embedding": True, "readout": True})
+"""Settings of the control."""
 
 PROTOCOLS = {
     "cora": Protocol("benchmarks.datasets.planetoid", {"name": "cora"}, ("public",)),
@@ -103,7 +112,7 @@ REFERENCES = (
         100,
         (Published("GCN", 81.5, None, KIPF),),
     ),
-    Reference("cora", OURS, {}, 300, 100, (Published("GCN", 81.5, None, KIPF),)),
+    *(Reference("cora", OURS, deeper, 300, 100, (Published("GCN", 81.5, None, KIPF),)) for deeper in DEEPER),
     Reference(
         "citeseer",
         "baselines.mlp",
@@ -120,7 +129,7 @@ REFERENCES = (
         100,
         (Published("GCN", 70.3, None, KIPF),),
     ),
-    Reference("citeseer", OURS, {}, 300, 100, (Published("GCN", 70.3, None, KIPF),)),
+    *(Reference("citeseer", OURS, deeper, 300, 100, (Published("GCN", 70.3, None, KIPF),)) for deeper in DEEPER),
     Reference(
         "tolokers",
         "baselines.mlp",
@@ -148,25 +157,34 @@ class Config(Training):
     weight_decay: float = 1e-2
     width: int = 64
     dropout: float = 0.5
+    embedding: bool = False  # a linear map before the convolutions
+    readout: bool = False  # and one after them: with both, the depth of our scaffold
 
 
 class TwoConvolutions(nn.Module):
     """The network of Kipf & Welling as they draw it, without our scaffold: a control.
 
-    It must reproduce their numbers. Where it does and our GCN does not, it is the scaffold (embedding, residual
-    connections, normalization) that costs something, and neither the data nor the training loop.
+    It must reproduce their numbers. Where it does and our GCN does not, it is the scaffold that costs something, and
+    neither the data nor the training loop; the knobs tell how much of that is depth alone.
     """
 
     def __init__(self, config: Config, view: TrainingView) -> None:
         super().__init__()
+        features, outputs, width = view.graph.num_features, view.num_outputs, config.width
         self.dropout = nn.Dropout(config.dropout)
-        self.first = nn.Linear(view.graph.num_features, config.width)
-        self.second = nn.Linear(config.width, view.num_outputs)
+        self.embedding = nn.Linear(features, width) if config.embedding else None
+        self.first = nn.Linear(width if config.embedding else features, width)
+        self.second = nn.Linear(width, width if config.readout else outputs)
+        self.readout = nn.Linear(width, outputs) if config.readout else None
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]."""
-        h = graph.symmetric @ self.first(self.dropout(graph.x))  # [N, width]
-        return graph.symmetric @ self.second(self.dropout(h.relu()))
+        h = self.dropout(graph.x)
+        if self.embedding:
+            h = self.dropout(self.embedding(h))
+        h = self.dropout((graph.symmetric @ self.first(h)).relu())  # [N, width]
+        h = graph.symmetric @ self.second(h)
+        return self.readout(self.dropout(h.relu())) if self.readout else h
 
 
 build = TwoConvolutions
@@ -273,7 +291,7 @@ def markdown(frame: pd.DataFrame) -> str:
     rows = frame.to_dict("records")
     for row in rows:
         theirs, ours = _spread(row["published_mean"], row["published_sd"]), _spread(row["mean"], row["sd"])
-        cells = row["dataset"], row["metric"], row["published_model"], theirs, row["model"], ours, row["runs"]
+        cells = row["dataset"], row["metric"], row["published_model"], theirs, row["label"], ours, row["runs"]
         lines.append(f"| {' | '.join(map(str, cells))} | {row['verdict']} |")
     sources = dict.fromkeys(f"- {row['published_model']} on {row['dataset']}: {row['source']}" for row in rows)
     return "\n".join([*lines, "", RULE, "", *sources, ""])
@@ -296,6 +314,7 @@ def _row(
         "published_mean": published.mean,
         "published_sd": math.nan if published.deviation is None else published.deviation,
         "model": reference.model,
+        "label": reference.label,
         "config": json.dumps(reference.config),
         "mean": statistics.mean(scores) if scores else math.nan,
         "sd": statistics.stdev(scores) if len(scores) > 1 else math.nan,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import flags, seal
+from benchmarks.jobs import flags, seal
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     verb = VERBS[args.verb]
     if verb.supervised and not {"-h", "--help"} & set(args.flags):
-        from benchmarks.supervise import Limits, supervise
+        from benchmarks.jobs.supervise import Limits, supervise
 
         limits = Limits(args.minutes * 60, args.memory_mb / 1000, args.threads)
         return supervise(args.verb, args.flags, limits, passes_on=not verb.judges)

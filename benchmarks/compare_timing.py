@@ -2,34 +2,15 @@
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import ttest_ind
 
-ALPHA = 0.05
-"""Chance that any of the cases that did not change is called faster or slower (Bonferroni)."""
-TRIMMED = 0.2
-"""Share of the shortest and of the longest times that is left out: a machine is sometimes slow, never too fast."""
-CASE = ["suite", "group", "size", "way"]
+from benchmarks.speed.timings import ALPHA, CASE, compare
+
 SAME = ("processor", "cores", "threads", "device", "device_name", "libraries")
-
-
-@dataclass(frozen=True)
-class Change:
-    """The time after over the time before, with its interval; `verdict` is faster, slower or no difference."""
-
-    ratio: float
-    low: float
-    high: float
-
-    @property
-    def verdict(self) -> str:
-        """Faster or slower where the interval lies on one side of one."""
-        return "faster" if self.high < 1 else "slower" if self.low > 1 else "no difference"
 
 
 def run(before: Path, after: Path, /) -> None:
@@ -50,20 +31,6 @@ def run(before: Path, after: Path, /) -> None:
         print(f"{change.verdict:<13} {bounds:<24} {case}")
     if missing := set(first) ^ set(second):
         print(f"in one record only: {', '.join(sorted(missing))}", file=sys.stderr)
-
-
-def compare(before: np.ndarray, after: np.ndarray, alpha: float = ALPHA) -> Change:
-    """Ratio of two samples of seconds with its 1 - alpha interval, from logarithms.
-
-    Yuen's (1974) trimmed t test of unequal variances; fewer than two measurements of either show no spread, so they
-    show no difference.
-    """
-    ratio = float(np.exp(np.median(np.log(after)) - np.median(np.log(before))))
-    if min(len(before), len(after)) < 2:
-        return Change(ratio, 0.0, np.inf)
-    tested = ttest_ind(np.log(after), np.log(before), equal_var=False, trim=TRIMMED)
-    low, high = np.exp(tested.confidence_interval(1 - alpha))
-    return Change(float(np.sqrt(low * high)), float(low), float(high))
 
 
 def load(path: Path) -> dict[str, np.ndarray]:

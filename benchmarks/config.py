@@ -10,14 +10,15 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from benchmarks import recipes, source
-from benchmarks.variants import BASE, LABELS, MADE_BY, TEXTS, expanded
+from benchmarks.jobs import source
+from benchmarks.training import recipes
+from benchmarks.training.variants import BASE, LABELS, MADE_BY, TEXTS, expanded
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 NOT_OPTIONS = ("make", "splits")
 """Keys of a dataset entry that are not options of its `make`."""
 LABELED = "labeled"
-"""An option of every dataset: the share of its students whose labels are known, see `benchmarks.labeling`."""
+"""An option of every dataset: the share of its students whose labels are known, see `benchmarks.training.labeling`."""
 CONTROL = ("Config", "build or fit")
 MODEL = (*CONTROL, "SPACE")
 """What the file of a control and of a model defines."""
@@ -267,7 +268,7 @@ def _settings(key: str, module: str, settings: dict[str, Any], root: Path) -> It
 
 def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
     """Variants against their models' configs and the changes to a graph that there are."""
-    edits = source.functions("benchmarks.edits", root)
+    edits = source.functions("benchmarks.training.edits", root)
     choices: dict[str, Iterable[str]] = {
         "graph": edits,
         "text": TEXTS,

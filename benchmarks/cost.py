@@ -14,13 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import clock, outcome, seal
-from benchmarks.clock import in_child
-from benchmarks.outcome import OK
-from benchmarks.progress import Progress
-from benchmarks.storage import read_json, write_json
+from benchmarks.data.storage import read_json, write_json
+from benchmarks.jobs import outcome, seal
+from benchmarks.jobs.outcome import OK
+from benchmarks.jobs.progress import Progress
+from benchmarks.speed import clock
+from benchmarks.speed.clock import in_child
+from benchmarks.speed.timings import COSTS
 from benchmarks.timing import lock
-from benchmarks.timings import COSTS
 
 INFERRED = 1000
 """Students to whom `inference` is scaled."""
@@ -95,10 +96,10 @@ def _recipe(
     """Read all texts and fine-tune, once; then read texts as if they were new."""
     import torch
 
-    from benchmarks import weights
-    from benchmarks.encode import reader
+    from benchmarks.data.storage import load_graph
     from benchmarks.finetune import Finetuning
-    from benchmarks.storage import load_graph
+    from benchmarks.training import weights
+    from benchmarks.training.reading import reader
     from sgn.encoder import cut, distinct, read_below, read_states, tokenize
 
     seal.close()
@@ -144,9 +145,9 @@ def _model(
     device: str,
 ) -> dict[str, float]:
     """Train with the hyper-parameters that the search found, a few times, and predict everybody."""
-    from benchmarks.modules import load
-    from benchmarks.runs import fit_of, stopping
-    from benchmarks.views import Material, torch_device
+    from benchmarks.jobs.modules import load
+    from benchmarks.training.runs import fit_of, stopping
+    from benchmarks.training.views import Material, torch_device
 
     seal.close()
     where, module = torch_device(device), load(entry["module"])

@@ -8,14 +8,13 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.source import ROOT
+from benchmarks.jobs.source import ROOT
 
 PYTHON = (3, 11)
 """The oldest that runs the suite."""
@@ -23,8 +22,6 @@ HASHED = 50_000_000
 """Bytes up to which a raw file is hashed without being asked to."""
 NAMED = 3
 """Files that a line names."""
-CLEAR = 1.3
-"""Speed-up from which bf16 is worth other numbers than those of fp32."""
 GIGABYTE = 1e9
 
 
@@ -116,7 +113,7 @@ def machine(config: dict[str, Any]) -> Iterator[Fact]:
 
     import psutil
 
-    from benchmarks.provenance import processor
+    from benchmarks.jobs.provenance import processor
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Fact("system", platform.platform())
@@ -164,6 +161,7 @@ def gpu() -> Iterator[Fact]:
 
 def bf16(config: dict[str, Any], probe: Callable[[str, int], float] | None = None) -> Iterator[Fact]:
     """Whether products in bf16 are faster than in fp32 on the device that the config means here."""
+    from benchmarks.speed.peaks import speedup
     from benchmarks.workflow import device_for
 
     device = device_for(config["device"])
@@ -173,6 +171,8 @@ def bf16(config: dict[str, Any], probe: Callable[[str, int], float] | None = Non
 
 def advice(ratio: float, device: str) -> str:
     """What to set `precision` of a recipe to, where bf16 products are `ratio` times as fast as those in fp32."""
+    from benchmarks.speed.peaks import CLEAR
+
     if device.startswith("cuda"):
         says = f"{ratio:.1f} x as fast as fp32 here"
         return f"{says}: " + ("a GPU's default is right" if ratio > 1 else "set precision: fp32 in the recipes")
@@ -183,35 +183,11 @@ def advice(ratio: float, device: str) -> str:
     return f"{1 / ratio:.1f} x slower than fp32 here: leave precision as it is (fp32)"
 
 
-def speedup(device: str, threads: int, size: int = 0, repeats: int = 5) -> float:
-    """Seconds of a matrix product in fp32 over those in bf16, each the best of `repeats` after one to warm up."""
-    import torch
-
-    size = size or (4096 if device.startswith("cuda") else 512)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-
-    def seconds(matrix: torch.Tensor) -> float:
-        taken = []
-        for _ in range(repeats + 1):
-            start = time.perf_counter()
-            product = matrix @ matrix
-            product[0, 0].item()  # waits for the GPU
-            taken.append(time.perf_counter() - start)
-        return min(taken[1:])
-
-    try:
-        matrix = torch.randn(size, size, device=device)
-        return seconds(matrix) / seconds(matrix.bfloat16())
-    finally:
-        torch.set_num_threads(before)
-
-
 def data(config: dict[str, Any], full: bool) -> Iterator[Fact]:
     """Where raw files are looked for, and for each dataset whether its own are there and what they should be."""
     from benchmarks.config import options_of
-    from benchmarks.modules import load
-    from benchmarks.raw import DOWNLOADS
+    from benchmarks.data.raw import DOWNLOADS
+    from benchmarks.jobs.modules import load
 
     mirror = Path(os.environ.get("SGN_MIRROR") or config["mirror"] or DOWNLOADS)
     yield Fact("data", f"looked for in {mirror}{'' if mirror.is_dir() else ' (not there)'}, then in {DOWNLOADS}")
@@ -268,8 +244,8 @@ def _sha256(file: Path) -> str:
 def weights(config: dict[str, Any]) -> Iterator[Fact]:
     """Whether each encoder can be loaded from here, and whether its weights are those that the config names."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # to look, not to download; before the hub's client is loaded
-    from benchmarks import weights as pretrained
-    from benchmarks.outcome import NotAvailableError
+    from benchmarks.jobs.outcome import NotAvailableError
+    from benchmarks.training import weights as pretrained
 
     for name, sha256 in dict.fromkeys((r["weights"], r.get("sha256")) for r in config["recipes"].values()):
         try:

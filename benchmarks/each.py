@@ -10,10 +10,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from benchmarks import flags, seal
-from benchmarks.grid import cells
-from benchmarks.outcome import FAILED, OK, NotApplicableError, NotAvailableError, Outcome, failure_among
-from benchmarks.progress import Progress
+from benchmarks.data.grid import cells
+from benchmarks.jobs import flags, seal
+from benchmarks.jobs.outcome import FAILED, OK, NotApplicableError, NotAvailableError, Outcome, failure_among
+from benchmarks.jobs.progress import Progress
 
 
 def run(

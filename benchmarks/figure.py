@@ -5,8 +5,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 
-from benchmarks import records, style
-from benchmarks.modules import load
+from benchmarks.analysis import records, style
+from benchmarks.jobs.modules import load
 
 
 def run(

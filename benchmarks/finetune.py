@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import cache as caching
-from benchmarks import weights
-from benchmarks.cache import fingerprint
-from benchmarks.encode import activations, load_tokens, reader, trained, weights_hash
-from benchmarks.pretraining import load_weights, pretrain
-from benchmarks.progress import Progress
-from benchmarks.recipes import finetuned
-from benchmarks.source import code_hash
-from benchmarks.storage import load_graph, load_split, load_task, read_json
-from benchmarks.views import arithmetic, torch_device
+from benchmarks.data import cache as caching
+from benchmarks.data.cache import fingerprint
+from benchmarks.data.storage import load_graph, load_split, load_task, read_json
+from benchmarks.jobs.progress import Progress
+from benchmarks.jobs.source import code_hash
+from benchmarks.training import weights
+from benchmarks.training.pretraining import load_weights, pretrain
+from benchmarks.training.reading import activations, load_tokens, reader, trained, weights_hash
+from benchmarks.training.recipes import finetuned
+from benchmarks.training.views import arithmetic, torch_device
 from sgn.encoder import Classifier, Config, finetune, folds_of, method_of, read_states
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from benchmarks.data.storage import write_json
 from benchmarks.plan import applying, probe, textless, work
-from benchmarks.storage import write_json
 
 MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "libraries")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from scipy.special import gammaln, logsumexp, softmax, xlogy
 
-from benchmarks.dataset import Truth
-from benchmarks.storage import load_split, load_task, load_truth
-from benchmarks.variants import BASE
+from benchmarks.data.dataset import Truth
+from benchmarks.data.storage import load_split, load_task, load_truth
+from benchmarks.training.variants import BASE
 
 SOURCES = ("text", "graph", "features")
 DAMPING = 0.7

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.grid import cells
+from benchmarks.data.grid import cells
 
 REFERENCE = Path("results/reference/default@epyc-2core")
 TEXT_VERBS = ("encode", "tune-recipe", "finetune")
@@ -162,8 +162,8 @@ def _passes(verb: str, recipe: dict[str, Any], finetunings: int) -> float:
 def encoder(name: str) -> tuple[int, int]:
     """Layers and width of an encoder that is here; those of MiniLM for one that is not."""
     os.environ["HF_HUB_OFFLINE"] = "1"  # to look, not to download; before the hub's client is loaded
-    from benchmarks import weights
-    from benchmarks.outcome import NotAvailableError
+    from benchmarks.jobs.outcome import NotAvailableError
+    from benchmarks.training import weights
 
     try:
         config = weights.load(name, None).model.config

@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import raw
-from benchmarks.labeling import thinned
-from benchmarks.leaks import suspicions
-from benchmarks.modules import load
-from benchmarks.storage import save_dataset
+from benchmarks.data import raw
+from benchmarks.data.leaks import suspicions
+from benchmarks.data.storage import save_dataset
+from benchmarks.jobs.modules import load
+from benchmarks.training.labeling import thinned
 
 
 def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, output: Path, sealed_output: Path) -> None:

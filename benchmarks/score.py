@@ -20,12 +20,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import comparisons, controls, fairness, outcome
-from benchmarks.alerts import alerts
-from benchmarks.columns import COLUMNS
-from benchmarks.describe import description, picture
-from benchmarks.grid import cells
-from benchmarks.metrics import (
+from benchmarks.analysis import comparisons, controls, fairness
+from benchmarks.analysis.alerts import alerts
+from benchmarks.analysis.columns import COLUMNS
+from benchmarks.analysis.metrics import (
     best_thresholds,
     brier,
     calibration_error,
@@ -35,8 +33,9 @@ from benchmarks.metrics import (
     reliability,
     scores,
 )
-from benchmarks.outcome import FAILED, OK
-from benchmarks.storage import (
+from benchmarks.data.describe import description, picture
+from benchmarks.data.grid import cells
+from benchmarks.data.storage import (
     load_graph,
     load_lead,
     load_protected,
@@ -46,7 +45,9 @@ from benchmarks.storage import (
     read_json,
     write_json,
 )
-from benchmarks.variants import BASE
+from benchmarks.jobs import outcome
+from benchmarks.jobs.outcome import FAILED, OK
+from benchmarks.training.variants import BASE
 
 
 def run(

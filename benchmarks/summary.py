@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from benchmarks import records
-from benchmarks.outcome import FAILED
+from benchmarks.analysis import records
+from benchmarks.jobs.outcome import FAILED
 
 
 def run(records_of: list[Path], workflow: str) -> int:

@@ -6,22 +6,15 @@ as one, mean ± sd, and so are (name, "value"), (name, "low") and (name, "high")
 shown which cells, row by row, are BEST (bold), TIED (underlined) or "".
 """
 
-import itertools
 import math
-import string
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from benchmarks import records
-from benchmarks.modules import load
-from benchmarks.records import Records
-from benchmarks.style import label
+from benchmarks.analysis import records
+from benchmarks.analysis.rows import BEST, DASH, TIED
+from benchmarks.jobs.modules import load
 
-DASH = "\N{EN DASH}"
-BEST, TIED = "best", "tied"
 MARKDOWN_MARKS = {BEST: "**{}**", TIED: "<u>{}</u>", "": "{}"}
 LATEX_MARKS = {BEST: "\\textbf{{{}}}", TIED: "\\underline{{{}}}", "": "{}"}
 """Marks in Markdown and in LaTeX."""
@@ -61,36 +54,6 @@ def run(
     csv.to_csv(output.with_suffix(".csv"))
     output.with_suffix(".md").write_text(markdown(shown), encoding="utf-8")
     output.with_suffix(".tex").write_text(latex(shown, output.name), encoding="utf-8")
-
-
-def footnotes(found: Records) -> tuple[dict[tuple[str, ...], str], list[str]]:
-    """A mark for each empty cell, and a note for each reason: what happened, how to retry.
-
-    A cell is (dataset, model), or (dataset, model, variant) where an ablation failed alone.
-    """
-    marks: dict[tuple[str, ...], str] = {}
-    notes: list[str] = []
-    letters = ("".join(p) for n in (1, 2) for p in itertools.product(string.ascii_lowercase, repeat=n))
-    for letter, empty in zip(letters, found.empty(), strict=False):  # 26 + 26² letters
-        marks |= dict.fromkeys(empty.cells, f"[{letter}]")
-        retry = f" Retry: {empty.retry}" if empty.retry else ""
-        notes.append(f"[{letter}] {empty.status}: {empty.reason.rstrip('.')}.{retry}")
-    return marks, notes
-
-
-def row_label(found: Records, dataset: str, model: str, marks: dict[tuple[str, ...], str]) -> tuple[str, str]:
-    """Labels of a row: the dataset with the kind of its text, the model with the mark of its footnote."""
-    text = {"none": "no text", "titles": "titles as text"}
-    kind = found.cards[dataset]["text"] if dataset in found.cards else ""
-    first = f"{dataset} ({text.get(kind, f'{kind} text')})" if kind else dataset
-    return first, " ".join(filter(None, (label(model), marks.get((dataset, model), ""))))
-
-
-def framed(rows: Sequence[dict[Any, Any]], labels: Sequence[tuple[Any, ...]], names: list[str]) -> pd.DataFrame:
-    """Rows, each by pairs of columns, under their labels; without any, the names of the labels stand alone."""
-    levels: list[list[str]] = [[] for _ in names]
-    index = pd.MultiIndex.from_tuples(labels, names=names) if labels else pd.MultiIndex.from_arrays(levels, names=names)
-    return pd.DataFrame(rows, index=index, columns=pd.MultiIndex.from_tuples(rows[0]) if rows else None)
 
 
 def rounded(frame: pd.DataFrame) -> pd.DataFrame:

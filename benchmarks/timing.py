@@ -13,12 +13,12 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
-from benchmarks import clock
-from benchmarks.clock import Group, in_child
-from benchmarks.modules import load
-from benchmarks.progress import Progress
-from benchmarks.storage import write_json
-from benchmarks.timings import ROWS
+from benchmarks.data.storage import write_json
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.progress import Progress
+from benchmarks.speed import clock
+from benchmarks.speed.clock import Group, in_child
+from benchmarks.speed.timings import ROWS
 
 
 def run(suite: str, sizes: dict[str, Any], rounds: int, device: str, output: Path) -> None:

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import cache as caching
-from benchmarks import edits
-from benchmarks.cache import fingerprint
-from benchmarks.modules import load
-from benchmarks.progress import Progress
-from benchmarks.runs import fit_of, stopping
-from benchmarks.source import code_hash
-from benchmarks.storage import Known, load_truth, read_json, write_json
-from benchmarks.variants import BASE, Changes, changes
-from benchmarks.views import Material, Views, arithmetic, crossed, torch_device
+from benchmarks.data import cache as caching
+from benchmarks.data.cache import fingerprint
+from benchmarks.data.storage import Known, load_truth, read_json, write_json
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.progress import Progress
+from benchmarks.jobs.source import code_hash
+from benchmarks.training import edits
+from benchmarks.training.runs import fit_of, stopping
+from benchmarks.training.variants import BASE, Changes, changes
+from benchmarks.training.views import Material, Views, arithmetic, crossed, torch_device
 from sgn.fit import DivergedError, EarlyStopping, Predictor
 from sgn.graph import StudentGraph, TrainingView
 
@@ -53,8 +53,8 @@ def run(
     best = read_json(tuning / "best.json") if tuning else {}
     setting = [code_hash("benchmarks.train", model), epochs, patience, arithmetic(where)]
     if encoded:  # loaded by name: a model without text does not depend on this code
-        encoder = load("benchmarks.encode").trainable(encoded, recipe, cache, where)
-        setting += [code_hash("benchmarks.encode"), {k: v for k, v in recipe.items() if k != "trials"}]
+        encoder = load("benchmarks.training.reading").trainable(encoded, recipe, cache, where)
+        setting += [code_hash("benchmarks.training.reading"), {k: v for k, v in recipe.items() if k != "trials"}]
 
     @functools.cache
     def material_of(recipe: str | None) -> Material:

@@ -4,14 +4,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cache import fingerprint
-from benchmarks.modules import load
-from benchmarks.progress import Progress
-from benchmarks.runs import fit_of, stopping
-from benchmarks.source import code_hash
-from benchmarks.storage import write_json
-from benchmarks.study import Course, search
-from benchmarks.views import Material, arithmetic, torch_device
+from benchmarks.data.cache import fingerprint
+from benchmarks.data.storage import write_json
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.progress import Progress
+from benchmarks.jobs.source import code_hash
+from benchmarks.training.runs import fit_of, stopping
+from benchmarks.training.study import Course, search
+from benchmarks.training.views import Material, arithmetic, torch_device
 
 
 def run(

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cache import fingerprint
+from benchmarks.data.cache import fingerprint
+from benchmarks.data.storage import write_json
 from benchmarks.finetune import Finetuning
-from benchmarks.progress import Progress
-from benchmarks.recipes import finetuned, trials
-from benchmarks.source import code_hash
-from benchmarks.storage import write_json
-from benchmarks.study import Course, search
+from benchmarks.jobs.progress import Progress
+from benchmarks.jobs.source import code_hash
+from benchmarks.training.recipes import finetuned, trials
+from benchmarks.training.study import Course, search
 from sgn.encoder import SPACE, Config
 
 

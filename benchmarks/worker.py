@@ -1,6 +1,6 @@
 """The worker of a step: runs a verb in this very process, and leaves an outcome where it raises.
 
-Started by `benchmarks.supervise`, which sees to all that a process cannot tell of itself.
+Started by `benchmarks.jobs.supervise`, which sees to all that a process cannot tell of itself.
 """
 
 import sys
@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.cli import call
-from benchmarks.outcome import FAILED, NOT_APPLICABLE, NOT_AVAILABLE, NotApplicableError, NotAvailableError, Outcome
+from benchmarks.jobs.outcome import (
+    FAILED,
+    NOT_APPLICABLE,
+    NOT_AVAILABLE,
+    NotApplicableError,
+    NotAvailableError,
+    Outcome,
+)
 
 
 def work(verb: str, flags: Sequence[str]) -> int:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from benchmarks import outcome
 from benchmarks.config import ConfigError
-from benchmarks.outcome import NOT_AVAILABLE, Outcome
-from benchmarks.raw import DOWNLOADS
-from benchmarks.seal import holds
+from benchmarks.data.raw import DOWNLOADS
+from benchmarks.jobs import outcome
+from benchmarks.jobs.outcome import NOT_AVAILABLE, Outcome
+from benchmarks.jobs.seal import holds
 
 DEFAULT = "config/default.yaml"
 

@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from benchmarks import raw
+from benchmarks.data import raw
 from benchmarks.config import (
     entry_of,
     models_of,
@@ -15,8 +15,8 @@ from benchmarks.config import (
     variant_recipes,
     variants_of,
 )
-from benchmarks.recipes import finetuned, per_split, trials
-from benchmarks.source import code_hash
+from benchmarks.training.recipes import finetuned, per_split, trials
+from benchmarks.jobs.source import code_hash
 from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs
 
 TIER = config["tier"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.cases import learnable as learnable
+from benchmarks.training.cases import learnable as learnable
 from sgn.graph import StudentGraph
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.alerts import SHARES, alerts
+from benchmarks.analysis.alerts import SHARES, alerts
+from benchmarks.data.storage import load_lead, save_dataset
 from benchmarks.datasets import synthetic
-from benchmarks.storage import load_lead, save_dataset
 
 
 def test_counts_by_hand() -> None:

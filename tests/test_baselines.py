@@ -9,7 +9,7 @@ from conftest import random_graph
 from test_models import fitted, view_of
 
 from baselines import correct_and_smooth, gat, graphsage, label_propagation, linkx, logistic, trees
-from benchmarks.runs import fit_of
+from benchmarks.training.runs import fit_of
 from sgn.errors import NotApplicableError
 from sgn.fit import EarlyStopping
 from sgn.graph import StudentGraph, TrainingView

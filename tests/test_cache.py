@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.cache import arrays, fingerprint, folder
+from benchmarks.data.cache import arrays, fingerprint, folder
 
 
 def test_hit_equals_miss(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from conftest import ROOT, copy_workflow, run
 
 from benchmarks import check_model
 from benchmarks.check_model import CHECKS, FAILED, NOT_APPLICABLE, NOT_CHECKED, OK
-from benchmarks.modules import load
+from benchmarks.jobs.modules import load
 
 EXAMPLE = ROOT / "examples" / "my_model.py"
 
@@ -74,7 +74,7 @@ def build(config, view):
 """
 
 ORACLE = """
-    from benchmarks.cases import learnable, permuted
+    from benchmarks.training.cases import learnable, permuted
     known = torch.from_numpy(permuted(learnable(), seed).labels).float()[:, None]
     return lambda graph: known
 """

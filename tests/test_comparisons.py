@@ -9,13 +9,13 @@ import pytest
 from conftest import learnable
 from sklearn.metrics import roc_auc_score
 
-from benchmarks import records, stats
 from benchmarks import score as scoring
-from benchmarks.columns import COLUMNS
-from benchmarks.comparisons import Sealed, pairs, score
-from benchmarks.metrics import scores
-from benchmarks.outcome import Outcome
-from benchmarks.storage import save_dataset, write_json
+from benchmarks.analysis import records, stats
+from benchmarks.analysis.columns import COLUMNS
+from benchmarks.analysis.comparisons import Sealed, pairs, score
+from benchmarks.analysis.metrics import scores
+from benchmarks.data.storage import save_dataset, write_json
+from benchmarks.jobs.outcome import Outcome
 
 BETTER = {"majority": 0.0, "mlp": 0.5, "gcn": 1.0, "bert-gcn": 2.0}
 VALIDATION = {"mlp": 0.6, "gcn": 0.7, "bert-gcn": 0.8}

@@ -126,12 +126,12 @@ WRONG = [
         r"families.phase.text_signal = 7.0; expected a number from 0.0 to 1.0",
     ),
     (
-        put("datasets", "webkb", "make", value="benchmarks.raw"),
-        r"datasets.webkb.make = 'benchmarks.raw': .*raw.py does not define make; expected make",
+        put("datasets", "webkb", "make", value="benchmarks.data.raw"),
+        r"datasets.webkb.make = 'benchmarks.data.raw': .*raw.py does not define make; expected make",
     ),
     (
-        put("models", "mlp", value="benchmarks.raw"),
-        r"models.mlp = 'benchmarks.raw': .*does not define Config, build or fit, SPACE; expected Config, build or fit",
+        put("models", "mlp", value="benchmarks.data.raw"),
+        r"models.mlp = 'benchmarks.data.raw': .*does not define Config, build or fit, SPACE; expected Config, build or",
     ),
     (put("tables", value=["mian"]), r"tables = 'benchmarks.tables.mian': no module .*main"),
     (put("limits", value={"minutes": 5}), r"limits: 'memory_mb' is missing"),

@@ -9,11 +9,12 @@ import pytest
 from scipy import stats as scipy_stats
 from sklearn.metrics import roc_auc_score
 
-from benchmarks import check_controls, controls
-from benchmarks.columns import COLUMNS
-from benchmarks.controls import FAILS, HOLDS, UNCHECKED, at_chance, judged, paired, ranked, sentences, shown
-from benchmarks.outcome import Outcome
-from benchmarks.storage import write_json
+from benchmarks import check_controls
+from benchmarks.analysis import controls
+from benchmarks.analysis.columns import COLUMNS
+from benchmarks.analysis.controls import FAILS, HOLDS, UNCHECKED, at_chance, judged, paired, ranked, sentences, shown
+from benchmarks.data.storage import write_json
+from benchmarks.jobs.outcome import Outcome
 
 PERMUTED, SHUFFLED = ("bert-gcn", "permuted labels"), ("bert-gcn", "shuffled text")
 BERT_GCN, ORACLE = ("bert-gcn", "base"), ("oracle", "base")

@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 from conftest import ROOT
 
-from benchmarks.source import literal
+from benchmarks.jobs.source import literal
 
 MODULES = [f"benchmarks.datasets.{file.stem}" for file in sorted((ROOT / "benchmarks/datasets").glob("[!_]*.py"))]
 RAW = [name for name in MODULES if literal(name, "FOLDER") is not None]

@@ -12,10 +12,11 @@ import pytest
 import torch
 from conftest import learnable, random_graph
 
-from benchmarks import describe, figure, prepare, table
-from benchmarks.describe import DRAWN, description, picture
-from benchmarks.outcome import Outcome
-from benchmarks.storage import read_json, save_dataset
+from benchmarks import figure, prepare, table
+from benchmarks.data import describe
+from benchmarks.data.describe import DRAWN, description, picture
+from benchmarks.data.storage import read_json, save_dataset
+from benchmarks.jobs.outcome import Outcome
 from sgn.graph import StudentGraph
 
 NOBODY = np.array([], dtype=np.int64)

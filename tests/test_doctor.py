@@ -10,9 +10,11 @@ import pytest
 import requests
 from conftest import ROOT
 
-from benchmarks import cli, doctor, weights
+from benchmarks import cli, doctor
 from benchmarks.doctor import Fact, advice, bf16, of_dataset, packages, python
-from benchmarks.outcome import NotAvailableError
+from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.speed import peaks
+from benchmarks.training import weights
 
 CONTENT = {"a.csv": b"a", "b.csv": b"b"}
 FILES = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}
@@ -95,7 +97,7 @@ def test_the_probe_gives_the_threads_back() -> None:
     import torch
 
     before = torch.get_num_threads()
-    assert doctor.speedup("cpu", before + 1, size=8, repeats=1) > 0
+    assert peaks.speedup("cpu", before + 1, size=8, repeats=1) > 0
     assert torch.get_num_threads() == before
 
 
@@ -166,7 +168,7 @@ def test_offline_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_verb_says_a_line_a_fact(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(doctor, "speedup", lambda device, threads: 2.0)
+    monkeypatch.setattr(peaks, "speedup", lambda device, threads: 2.0)
     monkeypatch.setattr(doctor, "weights", lambda config: iter([Fact("weights", "other ones", stops=True)]))
     monkeypatch.setattr(doctor, "hub", lambda: 1 / 0)
     assert cli.main(["doctor", "--config", "config/smoke.yaml", "--full"]) == 1

@@ -8,12 +8,13 @@ import pytest
 import torch
 from conftest import learnable, random_graph
 
-from benchmarks import edits, train
-from benchmarks.dataset import Dataset
-from benchmarks.grid import values
-from benchmarks.storage import Known, save_dataset
-from benchmarks.variants import LABELS, expanded
-from benchmarks.views import Material
+from benchmarks import train
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.grid import values
+from benchmarks.data.storage import Known, save_dataset
+from benchmarks.training import edits
+from benchmarks.training.variants import LABELS, expanded
+from benchmarks.training.views import Material
 from sgn.task import Task
 
 

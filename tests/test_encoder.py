@@ -8,9 +8,9 @@ import torch
 from conftest import learnable
 from torch import Tensor
 
-from benchmarks import weights
-from benchmarks.dataset import Dataset
-from benchmarks.outcome import NotAvailableError
+from benchmarks.data.dataset import Dataset
+from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.training import weights
 from sgn import encoder
 from sgn.encoder import (
     Classifier,

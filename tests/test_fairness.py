@@ -9,9 +9,9 @@ from conftest import learnable
 from scipy.interpolate import interp1d
 from sklearn.metrics import roc_curve
 
-from benchmarks import fairness
-from benchmarks.fairness import abroca, gaps, roc
-from benchmarks.storage import load_protected, save_dataset
+from benchmarks.analysis import fairness
+from benchmarks.analysis.fairness import abroca, gaps, roc
+from benchmarks.data.storage import load_protected, save_dataset
 
 
 @pytest.fixture(autouse=True)

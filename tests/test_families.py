@@ -10,10 +10,10 @@ import pytest
 import yaml
 from conftest import ROOT, run
 
-from benchmarks import outcome
-from benchmarks.alerts import SHARES
+from benchmarks.analysis.alerts import SHARES
 from benchmarks.config import ConfigError, check
-from benchmarks.source import _parsed, code_hash
+from benchmarks.jobs import outcome
+from benchmarks.jobs.source import _parsed, code_hash
 
 GRID = json.dumps({"labeled": [0.2, 0.9], "split": [0, 1]})  # 90 % are more than a split has
 OPTIONS = json.dumps({"students": 60})
@@ -97,7 +97,7 @@ def test_cells_do_not_hang_on_the_list_of_verbs(tmp_path: Path) -> None:
     for part in ("benchmarks", "sgn"):
         shutil.copytree(ROOT / part, tmp_path / part)
     before = code_hash("benchmarks.each", root=tmp_path)
-    for name, same in (("cli", True), ("flags", False)):
+    for name, same in (("cli", True), ("jobs/flags", False)):
         with (tmp_path / "benchmarks" / f"{name}.py").open("a", encoding="utf-8") as file:
             file.write("CHANGED = True\n")
         _parsed.cache_clear()

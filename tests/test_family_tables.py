@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks import figure, records, table
-from benchmarks.alerts import SHARES
-from benchmarks.columns import METRICS
-from benchmarks.outcome import Outcome
+from benchmarks import figure, table
+from benchmarks.analysis import records
+from benchmarks.analysis.alerts import SHARES
+from benchmarks.analysis.columns import METRICS
+from benchmarks.jobs.outcome import Outcome
 
 MODELS = ["mlp", "gcn", "oracle"]
 CALL = "snakemake --cores all"

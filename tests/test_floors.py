@@ -37,6 +37,22 @@ def test_imports_point_downward(file: Path) -> None:
         assert not {"json", "pathlib", "yaml", "pandas", "os"} & imports(file), "the method knows no files"
 
 
+ROOMS = ("jobs", "data", "datasets", "training", "speed", "analysis", "tables", "figures")
+"""Of the instrument, each of which uses those before it."""
+
+
+@pytest.mark.parametrize("file", [p for p in FILES if p.parts[-2] in ROOMS], ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_uses_those_before_it_and_no_verb(file: Path) -> None:
+    allowed = ROOMS[: ROOMS.index(file.parts[-2]) + 1]
+    for name in imports(file):
+        if name.startswith("benchmarks."):
+            assert name.split(".")[1] in allowed, f"{name} is not before {file.parts[-2]}"
+
+
+def test_every_folder_of_the_instrument_is_a_room() -> None:
+    assert {p.parent.name for p in (ROOT / "benchmarks").glob("*/__init__.py")} == set(ROOMS)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_score_opens_the_seal(file: Path) -> None:
     if file.name not in ("score.py", "storage.py"):
@@ -59,12 +75,12 @@ def test_light_verbs_load_no_torch() -> None:
 
 def test_the_command_line_and_the_supervisor_load_next_to_nothing() -> None:
     heavy = {"torch", "transformers", "numpy", "pandas", "sklearn", "optuna"}
-    assert not heavy & loaded("import benchmarks.cli, benchmarks.supervise")
+    assert not heavy & loaded("import benchmarks.cli, benchmarks.jobs.supervise")
 
 
 def test_planning_loads_no_torch() -> None:
     assert not {"torch", "transformers", "pandas"} & loaded(
-        "import benchmarks.config, benchmarks.source, benchmarks.raw"
+        "import benchmarks.config, benchmarks.jobs.source, benchmarks.data.raw"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import learnable, random_graph
 
-from benchmarks.storage import Known
+from benchmarks.data.storage import Known
 from sgn import blocks
 from sgn.blocks import Attention, ConvolutionKnobs, FeedForward, GraphConv, Stack, convolutions, linear_attention
 from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees

@@ -8,8 +8,9 @@ import pytest
 import torch
 from conftest import learnable
 
-from benchmarks import encode, train, weights
-from benchmarks.storage import read_json, save_dataset
+from benchmarks import encode, train
+from benchmarks.data.storage import read_json, save_dataset
+from benchmarks.training import reading, weights
 from sgn import encoder, joint, model
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, read_states
 from sgn.fit import EarlyStopping
@@ -121,7 +122,7 @@ def encoded(tmp_path_factory: pytest.TempPathFactory, small_bert: Path) -> tuple
 )
 def test_joint_training_refuses_what_it_would_ignore(encoded: tuple, change: dict[str, Any], how: str) -> None:
     place, recipe = encoded
-    index, made = encode.trainable(place / "encoded", recipe | change, place / "cache", torch.device("cpu"))
+    index, made = reading.trainable(place / "encoded", recipe | change, place / "cache", torch.device("cpu"))
     assert len(index) == 240, "a model that trains on states alone asks for no more"
     with pytest.raises(ValueError, match=f"own layers .*, not of {how}$"):
         made()

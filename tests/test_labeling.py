@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.dataset import Dataset, Split
+from benchmarks.data.dataset import Dataset, Split
 from benchmarks.datasets import synthetic
-from benchmarks.labeling import thinned
+from benchmarks.training.labeling import thinned
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,12 @@ import pytest
 import torch
 from conftest import learnable
 
-from benchmarks import encode, finetune, prepare, train, tune, tune_recipe, views
-from benchmarks.dataset import Dataset
-from benchmarks.leaks import suspicions
-from benchmarks.storage import load_split, read_json, save_dataset
-from benchmarks.views import Material
+from benchmarks import encode, finetune, prepare, train, tune, tune_recipe
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.leaks import suspicions
+from benchmarks.data.storage import load_split, read_json, save_dataset
+from benchmarks.training import views
+from benchmarks.training.views import Material
 from sgn.graph import StudentGraph
 from sgn.task import Task
 

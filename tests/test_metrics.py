@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from benchmarks.metrics import (
+from benchmarks.analysis.metrics import (
     BINS,
     best_thresholds,
     brier,

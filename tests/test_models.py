@@ -8,10 +8,10 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmarks.cases import case, learnable
 from benchmarks.check_model import CHECKS, NOT_APPLICABLE, OK, Check
-from benchmarks.modules import load
-from benchmarks.runs import fit_of
+from benchmarks.jobs.modules import load
+from benchmarks.training.cases import case, learnable
+from benchmarks.training.runs import fit_of
 from sgn.blocks import Dropout
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.dataset import Truth
+from benchmarks.data.dataset import Truth
 from benchmarks.datasets.synthetic import make
 from benchmarks.oracle import ENUMERATED, SOURCES, posterior
 

@@ -13,10 +13,11 @@ from conftest import learnable
 from test_encoder import save
 from torch import Tensor
 
-from benchmarks import encode, finetune, pretraining, tune_recipe, weights
-from benchmarks.dataset import Dataset
-from benchmarks.pretraining import edges_of, texts_of, vocabulary_of
-from benchmarks.storage import load_graph, load_split, load_task, save_dataset
+from benchmarks import encode, finetune, tune_recipe
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.storage import load_graph, load_split, load_task, save_dataset
+from benchmarks.training import pretraining, weights
+from benchmarks.training.pretraining import edges_of, texts_of, vocabulary_of
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, tokenize
 from sgn.graph import TrainingView
 from sgn.pretrain import IGNORED, Config, Epoch, Vocabulary, contrast, following, language, masked

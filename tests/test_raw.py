@@ -17,9 +17,9 @@ from types import ModuleType
 import pytest
 from conftest import ROOT
 
-from benchmarks import raw
-from benchmarks.outcome import NotAvailableError
-from benchmarks.raw import RawFileError, locate, tar_files
+from benchmarks.data import raw
+from benchmarks.data.raw import RawFileError, locate, tar_files
+from benchmarks.jobs.outcome import NotAvailableError
 
 CONTENT = bytes(range(256)) * 2000  # 512 kB, several chunks
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -261,7 +261,7 @@ def test_a_server_that_falls_silent_is_given_up(
 def test_two_jobs_download_a_file_once(tmp_path: Path, server: Server) -> None:
     server.delay = 0.5  # long enough for the other to come
     code = (
-        "import sys; from pathlib import Path; from benchmarks.raw import locate\n"
+        "import sys; from pathlib import Path; from benchmarks.data.raw import locate\n"
         "folder, url, sha256 = sys.argv[1:]\n"
         "locate('some', {'a.bin': sha256}, None, Path(folder), {'a.bin': url})"
     )

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from benchmarks import records
-from benchmarks.columns import COLUMNS
+from benchmarks.analysis import records
+from benchmarks.analysis.columns import COLUMNS
+from benchmarks.analysis.style import label_of_change
+from benchmarks.data.grid import cells
+from benchmarks.data.storage import write_json
 from benchmarks.figures import regularization
-from benchmarks.grid import cells
-from benchmarks.storage import write_json
-from benchmarks.style import label_of_change
 
 GRID = cells({"weight_decay": [0.0, 0.1], "dropout": [0.0, 0.3, 0.6]})
 CHANGES = dict(zip(GRID, (0.01, 0.02, 0.03, -0.04, -0.05, -0.06), strict=True))

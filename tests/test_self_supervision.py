@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from benchmarks import records, score, table
-from benchmarks.columns import COLUMNS
-from benchmarks.modules import load
-from benchmarks.outcome import Outcome
-from benchmarks.records import PRETRAINING
-from benchmarks.storage import write_json
-from benchmarks.table import DASH
+from benchmarks import score, table
+from benchmarks.analysis import records
+from benchmarks.analysis.columns import COLUMNS
+from benchmarks.analysis.records import PRETRAINING
+from benchmarks.analysis.rows import DASH
+from benchmarks.data.storage import write_json
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import Outcome
 
 MODELS = ["mlp", "bert-gcn"]
 CALL = "snakemake --cores all"

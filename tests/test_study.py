@@ -17,7 +17,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from benchmarks.study import RUNGS, UNPRUNED, Best, Course, search
+from benchmarks.training.study import RUNGS, UNPRUNED, Best, Course, search
 from sgn.errors import NotApplicableError
 
 SPACE = {"lr": FloatDistribution(1e-4, 1e-1, log=True), "width": CategoricalDistribution([32, 64])}

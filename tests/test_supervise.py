@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from conftest import ROOT, learnable, run
 
-from benchmarks import outcome, workflow
+from benchmarks import workflow
 from benchmarks.config import ConfigError
-from benchmarks.storage import save_dataset
+from benchmarks.data.storage import save_dataset
+from benchmarks.jobs import outcome
 
 MODEL = '''
 """A broken model."""

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
-from benchmarks import figure, records, summary, table
-from benchmarks.columns import COLUMNS, METRICS
-from benchmarks.metrics import SCORES
-from benchmarks.outcome import Outcome
-from benchmarks.storage import write_json
-from benchmarks.table import DASH
+from benchmarks import figure, summary, table
+from benchmarks.analysis import records
+from benchmarks.analysis.columns import COLUMNS, METRICS
+from benchmarks.analysis.metrics import SCORES
+from benchmarks.analysis.rows import DASH
+from benchmarks.data.storage import write_json
+from benchmarks.jobs.outcome import Outcome
 from benchmarks.workflow import command
 
 TABLES = sorted(p.stem for p in (ROOT / "benchmarks/tables").glob("[a-z]*.py"))

@@ -8,9 +8,9 @@ import yaml
 from conftest import ROOT, copy_workflow, run
 
 from benchmarks.config import models_of, recipe_of
-from benchmarks.grid import cells
-from benchmarks.modules import load
-from benchmarks.recipes import finetuned
+from benchmarks.data.grid import cells
+from benchmarks.jobs.modules import load
+from benchmarks.training.recipes import finetuned
 
 
 @pytest.fixture(scope="module")

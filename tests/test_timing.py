@@ -16,14 +16,15 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmarks import clock, compare_timing, cost, records, timing, timings
-from benchmarks.clock import Case, EventClock, Group, HostClock, Laps, epochs, measure, whole
+from benchmarks import compare_timing, cost, timing
+from benchmarks.analysis import records
+from benchmarks.data.storage import write_json
 from benchmarks.figures.cost import front
-from benchmarks.modules import load
-from benchmarks.outcome import OK, Outcome
-from benchmarks.source import keywords
-from benchmarks.speed import encode, grow, names, pipeline, propagate, students, train
-from benchmarks.storage import write_json
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import OK, Outcome
+from benchmarks.jobs.source import keywords
+from benchmarks.speed import clock, encode, grow, names, pipeline, propagate, students, timings, train
+from benchmarks.speed.clock import Case, EventClock, Group, HostClock, Laps, epochs, measure, whole
 from benchmarks.tables import aims, speed
 from benchmarks.tables import cost as table_cost
 from sgn.encoder import tokenize
@@ -261,7 +262,7 @@ def _result(case: Case) -> Any:
 
 
 def test_without_the_cache_the_same_layers_learn(small_bert: Path) -> None:
-    from benchmarks import weights
+    from benchmarks.training import weights
 
     model, where = weights.load(str(small_bert), None), torch.device("cpu")
     read = tokenize(model.tokenizer, ["student writes a", "late"], 8)
@@ -274,7 +275,7 @@ def test_without_the_cache_the_same_layers_learn(small_bert: Path) -> None:
 def test_flops_are_those_that_torch_counts(small_bert: Path) -> None:
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks import weights
+    from benchmarks.training import weights
 
     model = weights.load(str(small_bert), None).model
     model.set_attn_implementation("eager")

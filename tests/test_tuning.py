@@ -11,14 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import records, score
-from benchmarks.columns import COLUMNS
-from benchmarks.modules import load
-from benchmarks.outcome import Outcome
-from benchmarks.records import Records
-from benchmarks.storage import write_json
-from benchmarks.table import DASH
-from benchmarks.trials import expected_maximum
+from benchmarks import score
+from benchmarks.analysis import records
+from benchmarks.analysis.columns import COLUMNS
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import DASH
+from benchmarks.analysis.trials import expected_maximum
+from benchmarks.data.storage import write_json
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import Outcome
 
 MODELS = ["majority", "mlp", "bert-gcn", "gcn", "logistic"]
 CALL = "snakemake --cores all"

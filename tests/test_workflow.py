@@ -19,7 +19,7 @@ import pytest
 import yaml
 from conftest import ROOT, copy_workflow, run
 
-from benchmarks.table import DASH
+from benchmarks.analysis.rows import DASH
 
 NEW_MODEL = '''"""A new model: logistic regression on the features."""
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ import pyarrow as pa
 import scipy.sparse
 import torch
 
-from benchmarks.dataset import Dataset, Split, named, stratified_fold
+from benchmarks.data.dataset import Dataset, Split, named, stratified_fold
 from sgn.graph import StudentGraph
 from sgn.task import Task
 

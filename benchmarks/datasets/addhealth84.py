@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow
 import torch
 
-from benchmarks.dataset import Dataset, Split, named
+from benchmarks.data.dataset import Dataset, Split, named
 from sgn.graph import StudentGraph
 from sgn.task import Task
 

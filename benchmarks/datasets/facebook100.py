@@ -22,9 +22,9 @@ import scipy.io
 import scipy.sparse
 import torch
 
-from benchmarks.dataset import Dataset, Split, named, random_split
-from benchmarks.outcome import NotAvailableError
-from benchmarks.raw import DOWNLOADS
+from benchmarks.data.dataset import Dataset, Split, named, random_split
+from benchmarks.data.raw import DOWNLOADS
+from benchmarks.jobs.outcome import NotAvailableError
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -200,7 +200,7 @@ def _read(file: Path) -> tuple[scipy.sparse.coo_matrix, np.ndarray]:
     """Friendships (N x N, both directions) and codes [N, 7] int64 of a MATLAB 5 file, which cannot hold a pickle.
 
     Only the two variables are read, after their types are known: no objects, no functions. What scipy's C code makes
-    of a damaged file is not certain, so the checksum is to be right before (`benchmarks.raw`).
+    of a damaged file is not certain, so the checksum is to be right before (`benchmarks.data.raw`).
     """
 
     def wrong(what: str) -> ValueError:

@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.dataset import Dataset, Split, named
-from benchmarks.outcome import NotAvailableError
-from benchmarks.raw import DOWNLOADS
+from benchmarks.data.dataset import Dataset, Split, named
+from benchmarks.data.raw import DOWNLOADS
+from benchmarks.jobs.outcome import NotAvailableError
 from sgn.graph import StudentGraph
 from sgn.task import Task
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.dataset import Dataset, stratified_fold
+from benchmarks.data.dataset import Dataset, stratified_fold
 from sgn.graph import StudentGraph
 from sgn.task import Task
 

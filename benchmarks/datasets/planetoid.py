@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse
 import torch
 
-from benchmarks.dataset import Dataset, Split, named
+from benchmarks.data.dataset import Dataset, Split, named
 from sgn.graph import StudentGraph
 from sgn.task import Task
 

@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import torch
 
-from benchmarks.dataset import Dataset, Split, named
+from benchmarks.data.dataset import Dataset, Split, named
 from benchmarks.datasets.reddit_threads import COLUMNS, DAY, END, NUMBERS, OPTIONAL, START, check, posts_of, wrong
 from sgn.graph import StudentGraph
 from sgn.task import Task

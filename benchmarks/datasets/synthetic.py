@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from benchmarks.dataset import Dataset, Truth, random_split
+from benchmarks.data.dataset import Dataset, Truth, random_split
 from benchmarks.datasets import sentences as written
 from benchmarks.datasets.sentences import NEUTRAL, plain
 from sgn.graph import StudentGraph

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.dataset import Dataset, Split, named
+from benchmarks.data.dataset import Dataset, Split, named
 from sgn.graph import StudentGraph
 from sgn.task import Task
 

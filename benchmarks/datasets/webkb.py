@@ -18,8 +18,8 @@ from urllib.parse import urldefrag, urljoin
 import numpy as np
 import torch
 
-from benchmarks.dataset import Dataset, Split, named
-from benchmarks.raw import tar_files
+from benchmarks.data.dataset import Dataset, Split, named
+from benchmarks.data.raw import tar_files
 from sgn.graph import StudentGraph
 from sgn.task import Task
 

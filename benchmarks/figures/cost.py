@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import COLORS, GREY, MARKERS, decade, label
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.style import COLORS, GREY, MARKERS, decade, label
 from benchmarks.tables.cost import costs
 
 SIDES = {"trained": "training", "both": "tuning and training"}

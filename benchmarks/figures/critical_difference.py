@@ -4,10 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.ranking import DATASETS, shared
-from benchmarks.records import Records
-from benchmarks.stats import average_ranks, critical_difference
-from benchmarks.style import COLORS, GREY, MARKERS, label
+from benchmarks.analysis.ranking import DATASETS, shared
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.stats import average_ranks, critical_difference
+from benchmarks.analysis.style import COLORS, GREY, MARKERS, label
 
 
 def make(records: Records) -> Figure:

@@ -6,10 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.curves import curves, key, note_of
-from benchmarks.families import as_deployed, models_in, varying
-from benchmarks.records import METRICS, Family, Records
-from benchmarks.style import GREY
+from benchmarks.analysis.curves import curves, key, note_of
+from benchmarks.analysis.families import as_deployed, models_in, varying
+from benchmarks.analysis.records import METRICS, Family, Records
+from benchmarks.analysis.style import GREY
 
 DIAL = "cutoff"
 SHARE = 0.1

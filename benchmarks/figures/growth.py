@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.records import Records
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.style import COLORS, decade
 from benchmarks.speed.names import EDGES, LENGTH, STUDENTS
-from benchmarks.style import COLORS, decade
-from benchmarks.timings import Timings, growth
+from benchmarks.speed.timings import Timings, growth
 
 WHAT = {STUDENTS: "an epoch over cached states", EDGES: "an epoch over cached states", LENGTH: "32 texts read"}
 

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from benchmarks.curves import curves, key, note_of
-from benchmarks.families import models_in, varying
-from benchmarks.records import METRICS, Family, Records
+from benchmarks.analysis.curves import curves, key, note_of
+from benchmarks.analysis.families import models_in, varying
+from benchmarks.analysis.records import METRICS, Family, Records
 
 DIAL = "labeled"
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import COLORS, GREY, MARKERS, label
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.style import COLORS, GREY, MARKERS, label
+from benchmarks.training.variants import BASE
 
 COLUMNS = 3
 ALIKE = 0.8

@@ -6,7 +6,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.records import Records
+from benchmarks.analysis.records import Records
 
 COLUMNS = 4
 DOTS = 130

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from benchmarks.records import Records
-from benchmarks.style import COLORS, GREY, label
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.style import COLORS, GREY, label
 
 FAMILY = "phase"
 GRID = ["graph_signal", "text_signal"]

@@ -8,10 +8,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from benchmarks.grid import values
-from benchmarks.records import METRICS, Records
-from benchmarks.style import label
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.style import label
+from benchmarks.data.grid import values
+from benchmarks.training.variants import BASE
 
 KNOBS = {"weight_decay": "L2 (weight decay)", "dropout": "dropout"}
 """The knobs of the grid, and their names for readers."""

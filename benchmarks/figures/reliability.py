@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmarks.records import Records
-from benchmarks.style import COLORS, GREY, MARKERS, label
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.style import COLORS, GREY, MARKERS, label
 
 COLUMNS = 3
 STUDENTS = 50

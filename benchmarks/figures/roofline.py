@@ -4,9 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmarks.records import Records
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.style import COLORS, GREY
 from benchmarks.speed.names import COPY, PLAIN, PRODUCT, PYG, SENTENCE_TRANSFORMERS
-from benchmarks.style import COLORS, GREY
 
 MARKS = "o^sDvP*X"
 

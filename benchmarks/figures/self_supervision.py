@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import ARM_COLORS, ARM_MARKERS, ARMS, GREY, label
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.style import ARM_COLORS, ARM_MARKERS, ARMS, GREY, label
+from benchmarks.training.variants import BASE
 
 LineStyle = Literal["-", "--", ":", "-."]
 LINES: tuple[LineStyle, ...] = ("-", "--", ":", "-.")

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import COLORS, GREY, MARKERS, label
-from benchmarks.trials import budget, charged, expected_maximum, of_row
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.style import COLORS, GREY, MARKERS, label
+from benchmarks.analysis.trials import budget, charged, expected_maximum, of_row
 
 COLUMNS = 3
 MARKED = 12

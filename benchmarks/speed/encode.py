@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import weights as pretrained
-from benchmarks.clock import Case, Group, whole
 from benchmarks.datasets.sentences import NEUTRAL
-from benchmarks.doctor import CLEAR, speedup
 from benchmarks.speed import peaks
+from benchmarks.speed.clock import Case, Group, whole
 from benchmarks.speed.names import MIXED, ONE_LENGTH, OURS, PLAIN, PRODUCT, SENTENCE_TRANSFORMERS
+from benchmarks.training import weights as pretrained
 from sgn.encoder import Reader, cut, distinct, read_below, read_states, tokenize
 
 PLAIN_BATCH = 32
@@ -96,7 +95,7 @@ def _one_batch(model: pretrained.Pretrained, device: str, batch: int, length: in
         Case("fp32", whole(forward(False)), moved=moved(model.model.config, batch, length, 4), **costs),
         peaks.product(device),
     ]
-    if speedup(device, torch.get_num_threads()) >= CLEAR:
+    if peaks.speedup(device, torch.get_num_threads()) >= peaks.CLEAR:
         found += [
             Case("bf16", whole(forward(True)), moved=moved(model.model.config, batch, length, 2), **costs),
             peaks.product(device, torch.bfloat16, f"{PRODUCT}, bf16"),

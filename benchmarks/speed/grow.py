@@ -5,13 +5,13 @@ Each size is a group, so it runs in a process of its own, whose memory is its ow
 
 from typing import Any
 
-from benchmarks import weights as pretrained
-from benchmarks.clock import Case, Group, epochs
-from benchmarks.modules import load
-from benchmarks.runs import fit_of
+from benchmarks.jobs.modules import load
 from benchmarks.speed import encode
+from benchmarks.speed.clock import Case, Group, epochs
 from benchmarks.speed.names import EDGES, LENGTH, STUDENTS
 from benchmarks.speed.students import random_graph, random_view
+from benchmarks.training import weights as pretrained
+from benchmarks.training.runs import fit_of
 
 DEGREE = 10
 """Edge entries a student, where it is the students that grow."""

@@ -8,13 +8,13 @@ import time
 
 import torch
 
-from benchmarks import weights as pretrained
-from benchmarks.clock import Case, Group, whole
-from benchmarks.modules import load
-from benchmarks.runs import fit_of
+from benchmarks.jobs.modules import load
 from benchmarks.speed import straightforward
+from benchmarks.speed.clock import Case, Group, whole
 from benchmarks.speed.names import EQUAL_SCORE, OURS, STRAIGHTFORWARD
 from benchmarks.speed.students import network, uncached, writing
+from benchmarks.training import weights as pretrained
+from benchmarks.training.runs import fit_of
 from sgn.encoder import Config, distinct, finetune, tokenize
 from sgn.fit import EarlyStopping
 

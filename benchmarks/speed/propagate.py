@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.clock import Case, Group, whole
 from benchmarks.speed import peaks
+from benchmarks.speed.clock import Case, Group, whole
 from benchmarks.speed.names import BOTH_WAYS, OURS, PYG
 from benchmarks.speed.students import random_graph
 from sgn.blocks import GraphConv

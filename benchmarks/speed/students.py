@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from benchmarks import weights as pretrained
 from benchmarks.datasets import synthetic
+from benchmarks.training import weights as pretrained
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, read_states, tokenize
 from sgn.graph import StudentGraph, TrainingView
 from sgn.task import Task

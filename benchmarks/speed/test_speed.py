@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import clock
-from benchmarks.clock import Case
-from benchmarks.modules import load
+from benchmarks.jobs.modules import load
+from benchmarks.speed import clock
+from benchmarks.speed.clock import Case
 
 WEIGHTS = {"weights": "sentence-transformers/all-MiniLM-L6-v2"}
 MODELS = ["baselines.mlp", "baselines.gcn", "baselines.graphsage", "baselines.gat", "baselines.linkx", "sgn.model"]

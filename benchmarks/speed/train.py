@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from benchmarks import weights as pretrained
-from benchmarks.clock import Case, Group, Laps, epochs
-from benchmarks.modules import load
-from benchmarks.runs import fit_of
+from benchmarks.jobs.modules import load
 from benchmarks.speed import straightforward
+from benchmarks.speed.clock import Case, Group, Laps, epochs
 from benchmarks.speed.names import JOINT, THROUGH, TRANSFORMER
 from benchmarks.speed.students import random_graph, random_view, uncached, writing
+from benchmarks.training import weights as pretrained
+from benchmarks.training.runs import fit_of
 from sgn.encoder import Config, distinct, finetune, tokenize
 from sgn.model import BertGCN
 from sgn.model import Config as BertGCNConfig

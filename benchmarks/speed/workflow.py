@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.clock import Case, Clock, Group, whole
-from benchmarks.source import ROOT
+from benchmarks.jobs.source import ROOT
+from benchmarks.speed.clock import Case, Clock, Group, whole
 
 PARTS = ("sgn", "baselines", "benchmarks", "rules", "config", "profiles")
 COLD, WARM, START = "cold", "nothing to do", "starts of Python"

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import label_of_change
-from benchmarks.table import DASH, footnotes, framed, row_label
-from benchmarks.variants import BASE, CONTROLS
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import DASH, footnotes, framed, row_label
+from benchmarks.analysis.style import label_of_change
+from benchmarks.training.variants import BASE, CONTROLS
 
 
 def make(records: Records) -> pd.DataFrame:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmarks.records import Records
+from benchmarks.analysis.records import Records
 from benchmarks.speed import names
-from benchmarks.timings import Timings, growth, ratio, share
+from benchmarks.speed.timings import Timings, growth, ratio, share
 
 LONG = 64
 """Tokens from which on an encoding should come near the matrix peak."""

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from benchmarks.records import Records
-from benchmarks.table import framed, row_label
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import framed, row_label
 
 SCORES = {"ece": "ECE", "brier": "Brier"}
 

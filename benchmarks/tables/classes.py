@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from benchmarks.records import Records
-from benchmarks.table import row_label
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import row_label
+from benchmarks.training.variants import BASE
 
 SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "f1_chosen": "F1, threshold", "support": "Support"}
 

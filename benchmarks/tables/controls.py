@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from benchmarks.records import Records
-from benchmarks.style import label
-from benchmarks.variants import BASE, PERMUTED
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.style import label
+from benchmarks.training.variants import BASE, PERMUTED
 
 
 def make(records: Records) -> pd.DataFrame:
     """A row a control of a dataset or family; of the rows held against the oracle, that which comes nearest to it."""
-    from benchmarks.controls import LEVEL, judged  # loads scikit-learn, which no other table needs
+    from benchmarks.analysis.controls import LEVEL, judged  # loads scikit-learn, which no other table needs
 
     found = judged(records.controls)
     nearness = (found["value"] / found["bound"]).where(found["control"] != PERMUTED, 0.0)

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import label
-from benchmarks.table import DASH
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import DASH
+from benchmarks.analysis.style import label
+from benchmarks.training.variants import BASE
 
 CAPTION = (
     "What a row costs, on one split and seed, trained anew with its frozen hyper-parameters. Seconds: the search, with "

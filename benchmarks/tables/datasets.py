@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from benchmarks.records import Records
+from benchmarks.analysis.records import Records
 
 TEXTS = {"genuine": "genuine", "titles": "titles", "drawn": "drawn", "template": "template", "none": "no text"}
 

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from benchmarks.families import as_deployed, models_in, varying
-from benchmarks.records import METRICS, Records
-from benchmarks.style import label
-from benchmarks.table import DASH
+from benchmarks.analysis.families import as_deployed, models_in, varying
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import DASH
+from benchmarks.analysis.style import label
 
 DIAL = "cutoff"
 FOUND = ("precision", "recall")

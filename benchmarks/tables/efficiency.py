@@ -8,10 +8,10 @@ import itertools
 
 import pandas as pd
 
-from benchmarks.records import Records
-from benchmarks.style import label
-from benchmarks.table import framed, row_label
-from benchmarks.variants import BASE, TOLD
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import framed, row_label
+from benchmarks.analysis.style import label
+from benchmarks.training.variants import BASE, TOLD
 
 JOINT, SINGLE = "oracle", ("oracle-text", "oracle-graph")
 

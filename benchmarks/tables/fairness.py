@@ -2,15 +2,15 @@
 
 import pandas as pd
 
-from benchmarks.records import Records
-from benchmarks.table import framed, row_label
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import framed, row_label
 
 NAMES = {"recall": "Recall gap", "calibration": "Calibration gap", "abroca": "ABROCA"}
 
 
 def make(records: Records) -> pd.DataFrame:
     """A row a dataset, attribute and model that has at least two groups large enough."""
-    from benchmarks.fairness import FEWEST, SMALLEST  # loads scikit-learn, which no other table needs
+    from benchmarks.analysis.fairness import FEWEST, SMALLEST  # loads scikit-learn, which no other table needs
 
     fairness = records.fairness
     rows, labels = [], []

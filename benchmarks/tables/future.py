@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from benchmarks.families import LATER, dials, models_in
-from benchmarks.records import METRICS, Records
-from benchmarks.style import label
-from benchmarks.table import framed
+from benchmarks.analysis.families import LATER, dials, models_in
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import framed
+from benchmarks.analysis.style import label
 
 
 def make(records: Records) -> pd.DataFrame:

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import label
-from benchmarks.table import row_label
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import row_label
+from benchmarks.analysis.style import label
+from benchmarks.training.variants import BASE
 
 
 def make(records: Records) -> pd.DataFrame:

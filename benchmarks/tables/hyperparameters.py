@@ -4,10 +4,10 @@ import json
 
 import pandas as pd
 
-from benchmarks.records import Records
-from benchmarks.style import label
-from benchmarks.table import DASH
-from benchmarks.trials import of_row, winners
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import DASH
+from benchmarks.analysis.style import label
+from benchmarks.analysis.trials import of_row, winners
 
 
 def make(records: Records) -> pd.DataFrame:

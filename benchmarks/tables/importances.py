@@ -11,10 +11,10 @@ import optuna
 import pandas as pd
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
-from benchmarks.records import Records
-from benchmarks.style import label
-from benchmarks.table import framed
-from benchmarks.trials import of_row
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import framed
+from benchmarks.analysis.style import label
+from benchmarks.analysis.trials import of_row
 
 ENOUGH = 20
 """Trials that succeeded, on each split, below which importances are mostly noise."""

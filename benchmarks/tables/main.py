@@ -4,10 +4,10 @@ import math
 
 import pandas as pd
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import label
-from benchmarks.table import BEST, TIED, footnotes, row_label
-from benchmarks.variants import BASE, CONTROLS
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import BEST, TIED, footnotes, row_label
+from benchmarks.analysis.style import label
+from benchmarks.training.variants import BASE, CONTROLS
 
 
 def make(records: Records) -> pd.DataFrame:

@@ -3,10 +3,10 @@
 import pandas as pd
 from scipy.stats import friedmanchisquare
 
-from benchmarks.ranking import DATASETS, shared
-from benchmarks.records import Records
-from benchmarks.stats import average_ranks, critical_difference
-from benchmarks.style import label
+from benchmarks.analysis.ranking import DATASETS, shared
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.stats import average_ranks, critical_difference
+from benchmarks.analysis.style import label
 
 
 def make(records: Records) -> pd.DataFrame:

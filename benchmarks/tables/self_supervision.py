@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from benchmarks.records import METRICS, Records
-from benchmarks.style import ARMS, label
-from benchmarks.table import DASH, footnotes, framed, row_label
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import DASH, footnotes, framed, row_label
+from benchmarks.analysis.style import ARMS, label
+from benchmarks.training.variants import BASE
 
 NONE = "No recipe was self-supervised."
 CAPTION = (

@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from benchmarks.records import Records
-from benchmarks.stats import MARGIN
-from benchmarks.style import label
-from benchmarks.table import framed, row_label
-from benchmarks.variants import BASE, CONTROLS, SUBJECT
+from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import framed, row_label
+from benchmarks.analysis.stats import MARGIN
+from benchmarks.analysis.style import label
+from benchmarks.training.variants import BASE, CONTROLS, SUBJECT
 
 
 def make(records: Records) -> pd.DataFrame:

@@ -4,9 +4,9 @@ import math
 
 import pandas as pd
 
-from benchmarks.records import Records
+from benchmarks.analysis.records import Records
 from benchmarks.speed.names import COPY, OURS, PRODUCT
-from benchmarks.timings import ratio, share
+from benchmarks.speed.timings import ratio, share
 
 CAPTION = (
     "What was timed. Milliseconds: median and quartiles of one measurement, interleaved with the others of its group "

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from benchmarks.records import METRICS, Records
-from benchmarks.table import DASH, footnotes, framed, row_label
-from benchmarks.trials import budget, charged, default, of_row, winners
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import DASH, footnotes, framed, row_label
+from benchmarks.analysis.trials import budget, charged, default, of_row, winners
+from benchmarks.training.variants import BASE
 
 STATES = {"OK": "ok", "Pruned": "pruned", "Failed": "failed"}
 CAPTION = (

@@ -4,10 +4,10 @@ import math
 
 import pandas as pd
 
-from benchmarks.records import METRICS, Records
-from benchmarks.stats import variance_shares
-from benchmarks.table import row_label
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import METRICS, Records
+from benchmarks.analysis.rows import row_label
+from benchmarks.analysis.stats import variance_shares
+from benchmarks.training.variants import BASE
 
 
 def make(records: Records) -> pd.DataFrame:

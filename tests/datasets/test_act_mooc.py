@@ -12,10 +12,10 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import act_mooc
-from benchmarks.raw import folder_for
-from benchmarks.source import literal
+from benchmarks.jobs.source import literal
 
 DAY = 86_400
 LOG, USERS = act_mooc.FILES

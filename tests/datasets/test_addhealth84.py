@@ -10,9 +10,9 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import addhealth84
-from benchmarks.raw import folder_for
 
 STUDENTS, FRIENDSHIPS = addhealth84.FILES
 Tables = tuple[pd.DataFrame, pd.DataFrame]

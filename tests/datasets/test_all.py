@@ -8,12 +8,13 @@ import pytest
 import yaml
 from conftest import MIRROR, ROOT
 
-from benchmarks import cards, raw
+from benchmarks import cards
 from benchmarks.config import options_of
-from benchmarks.leaks import suspicions
-from benchmarks.modules import load
-from benchmarks.outcome import NotAvailableError
-from benchmarks.storage import save_dataset
+from benchmarks.data import raw
+from benchmarks.data.leaks import suspicions
+from benchmarks.data.storage import save_dataset
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import NotAvailableError
 
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
 SLOW = {  # nothing new beside the smaller ones, or beside who else validates

@@ -8,8 +8,8 @@ from conftest import ROOT, learnable
 
 from benchmarks import cards
 from benchmarks.cards import BEGIN, END
-from benchmarks.source import functions
-from benchmarks.storage import read_json, save_dataset, write_json
+from benchmarks.data.storage import read_json, save_dataset, write_json
+from benchmarks.jobs.source import functions
 
 DOCS = ROOT / "docs" / "datasets"
 FILES = [

@@ -7,10 +7,10 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import cora_text
-from benchmarks.raw import folder_for
-from benchmarks.source import literal
+from benchmarks.jobs.source import literal
 
 TEXTS = ("Graphs learn", "Words learn words", "Graphs  learn", "graphs learn", "Trees")
 LINES = {

@@ -11,10 +11,10 @@ import scipy.io
 import scipy.sparse
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import facebook100
-from benchmarks.outcome import NotAvailableError
-from benchmarks.raw import folder_for
+from benchmarks.jobs.outcome import NotAvailableError
 
 
 def real(splits: list[str], **options: Any) -> Dataset:

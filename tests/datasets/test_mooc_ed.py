@@ -11,9 +11,9 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import mooc_ed
-from benchmarks.raw import folder_for
 
 Row = tuple[str, str, str, str, str]  # sender, receiver, time, title, category
 

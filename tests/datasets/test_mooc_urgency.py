@@ -11,10 +11,10 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import mooc_urgency
-from benchmarks.raw import folder_for
-from benchmarks.source import literal
+from benchmarks.jobs.source import literal
 
 RUNS = [(course, run) for course in mooc_urgency.COURSES for run in (1, 2)]
 DAY = 86_400

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.dataset import Dataset
+from benchmarks.analysis.metrics import scores
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import ogb
-from benchmarks.metrics import scores
-from benchmarks.outcome import NotAvailableError
-from benchmarks.raw import folder_for
-from benchmarks.source import literal
+from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.jobs.source import literal
 
 NODES, EDGES = 8, [(0, 1), (1, 2), (2, 2), (3, 0), (4, 5), (1, 0)]  # 6 and 7 are isolated, 2 cites itself
 SPLIT = {"train": [3, 0, 1], "valid": [2, 4], "test": [5, 6, 7]}

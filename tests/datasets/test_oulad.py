@@ -12,12 +12,12 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import RawFileError, folder_for, locate
 from benchmarks.datasets import oulad
 from benchmarks.datasets.oulad import CLICKS, ENROLMENT, HAND_INS, INFO, PLAN, REGISTRATIONS
-from benchmarks.outcome import NotAvailableError
-from benchmarks.raw import RawFileError, folder_for, locate
-from benchmarks.source import literal
+from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.jobs.source import literal
 
 Tables = dict[str, pd.DataFrame]
 

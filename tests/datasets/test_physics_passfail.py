@@ -8,10 +8,10 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import physics_passfail
-from benchmarks.raw import folder_for
-from benchmarks.source import literal
+from benchmarks.jobs.source import literal
 
 PEOPLE = 30
 TEACHER = 30  # has no grade

@@ -12,11 +12,11 @@ from conftest import MIRROR, learnable
 
 from benchmarks import check_published
 from benchmarks.check_published import Protocol, Published, Reference, verdict
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import planetoid
-from benchmarks.modules import load
-from benchmarks.raw import folder_for
-from benchmarks.source import literal
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.source import literal
 
 WORDS = np.array([[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0], [0, 1, 1, 0]], np.float32)
 
@@ -272,7 +272,7 @@ def test_published_numbers() -> None:
 def compared(folder: Path, monkeypatch: pytest.MonkeyPatch, make: str, runs: int) -> tuple[pd.DataFrame, str]:
     """What the verb writes of two rows on a made-up dataset whose file has the line `make`."""
     file = folder / "made_up.py"
-    head = "from benchmarks.outcome import NotAvailableError\nfrom conftest import learnable\n\n"
+    head = "from benchmarks.jobs.outcome import NotAvailableError\nfrom conftest import learnable\n\n"
     file.write_text(f"{head}def make(raw, splits):\n    {make}\n", encoding="utf-8")
     paper = Published("GCN", 99.0, 1.0, "a paper")
     rows = [Reference("made-up", model, {}, 3, 3, (paper,)) for model in ("baselines.gcn", check_published.OURS)]
@@ -288,7 +288,7 @@ def test_the_verb_compares_and_keeps_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert frame["model"].tolist() == ["baselines.gcn", check_published.OURS]
     assert frame["runs"].tolist() == [3, 3]
     assert frame["mean"].between(0, 100).all()
-    assert "| made-up | accuracy | GCN | 99.00 ± 1.00 | baselines.gcn |" in table
+    assert "| made-up | accuracy | GCN | 99.00 ± 1.00 | our GCN |" in table
     assert check_published.RULE in table
     kept = {file: file.stat().st_mtime_ns for file in cache.glob("*/arrays.npz")}
     assert len(kept) == 6, "two splits take turns, with a seed of its own each time"

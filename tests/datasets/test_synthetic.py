@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
 from benchmarks.datasets import sentences, synthetic
 from benchmarks.datasets.synthetic import BEHAVIORS, TONES, make
 

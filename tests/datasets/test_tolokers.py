@@ -8,10 +8,10 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import tolokers
-from benchmarks.raw import folder_for
-from benchmarks.source import literal
+from benchmarks.jobs.source import literal
 
 
 def archive() -> dict[str, np.ndarray]:

@@ -11,9 +11,9 @@ import pytest
 import torch
 from conftest import MIRROR
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
+from benchmarks.data.raw import folder_for
 from benchmarks.datasets import webkb
-from benchmarks.raw import folder_for
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.dataset import Dataset, random_split
-from benchmarks.storage import load_split, save_dataset
-from benchmarks.views import Material
+from benchmarks.data.dataset import Dataset, random_split
+from benchmarks.data.storage import load_split, save_dataset
+from benchmarks.training.views import Material
 from sgn.graph import StudentGraph, TrainingView
 from sgn.task import Task
 

@@ -18,8 +18,8 @@ import filelock
 import requests
 from tqdm import tqdm
 
-from benchmarks.outcome import NotAvailableError
-from benchmarks.source import literal
+from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.jobs.source import literal
 
 TIMEOUT = (5, 30)  # seconds to connect, and seconds without a byte
 LOCK_TIMEOUT = 600  # seconds to wait for another process that downloads the same file

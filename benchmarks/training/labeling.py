@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.dataset import Dataset, Split
+from benchmarks.data.dataset import Dataset, Split
 
 
 def thinned(dataset: Dataset, share: float) -> Dataset:

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from benchmarks.records import Records
-from benchmarks.variants import BASE
+from benchmarks.analysis.records import Records
+from benchmarks.training.variants import BASE
 
 DATASETS = 5
 

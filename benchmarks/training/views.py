@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.cache import fingerprint
-from benchmarks.storage import Known, load_graph, load_split, load_task
+from benchmarks.data.cache import fingerprint
+from benchmarks.data.storage import Known, load_graph, load_split, load_task
 from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
 
 

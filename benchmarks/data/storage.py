@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.cache import fingerprint
-from benchmarks.dataset import Dataset, Truth
+from benchmarks.data.cache import fingerprint
+from benchmarks.data.dataset import Dataset, Truth
 from sgn.graph import StudentGraph, TrainingView
 from sgn.task import Task
 

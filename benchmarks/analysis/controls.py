@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
-from benchmarks import stats
-from benchmarks.comparisons import Row, influence, questions, score
-from benchmarks.style import label
-from benchmarks.variants import BASE, PERMUTED, SHUFFLED
+from benchmarks.analysis import stats
+from benchmarks.analysis.comparisons import Row, influence, questions, score
+from benchmarks.analysis.style import label
+from benchmarks.training.variants import BASE, PERMUTED, SHUFFLED
 
 LEVEL = 0.001
 CHANCE = 0.5

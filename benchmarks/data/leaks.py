@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.stats import rankdata
 
-from benchmarks.dataset import Dataset
+from benchmarks.data.dataset import Dataset
 
 TELLS = 0.95
 """Area under the ROC curve from which on one feature or one word tells a class too well.

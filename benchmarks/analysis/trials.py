@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.records import Records
+from benchmarks.analysis.records import Records
 
 
 def of_row(records: Records, dataset: str, name: str, kind: str = "model") -> pd.DataFrame:

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import cache as caching
-from benchmarks.cache import fingerprint
-from benchmarks.encode import activations, bf16
-from benchmarks.outcome import NotApplicableError
-from benchmarks.source import code_hash
-from benchmarks.storage import write_json
-from benchmarks.views import arithmetic
-from benchmarks.weights import Pretrained, language_head
+from benchmarks.data import cache as caching
+from benchmarks.data.cache import fingerprint
+from benchmarks.data.storage import write_json
+from benchmarks.jobs.outcome import NotApplicableError
+from benchmarks.jobs.source import code_hash
+from benchmarks.training.reading import activations, bf16
+from benchmarks.training.views import arithmetic
+from benchmarks.training.weights import Pretrained, language_head
 from sgn.encoder import Reader, Reading, cut, structure_of
 from sgn.graph import TrainingView
 from sgn.pretrain import REPETITIONS, Config, Epoch, Vocabulary, contrast, language
@@ -73,7 +73,7 @@ def pretrain(
         np.savez(part / "weights.npz", **{name: w.cpu().numpy() for name, w in top.state_dict().items()})
 
     key = fingerprint(
-        code_hash("benchmarks.pretraining"),
+        code_hash("benchmarks.training.pretraining"),
         pretrained.sha256,
         pretrained.architecture,
         how,

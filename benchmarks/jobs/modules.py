@@ -5,7 +5,7 @@ import importlib.util
 import sys
 from types import ModuleType
 
-from benchmarks.source import module_file
+from benchmarks.jobs.source import module_file
 
 
 def load(name: str) -> ModuleType:

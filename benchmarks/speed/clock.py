@@ -20,7 +20,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from benchmarks.provenance import provenance
+from benchmarks.jobs.provenance import provenance
 
 LIBRARIES = ("sentence-transformers", "torch_geometric", "tokenizers", "safetensors")
 """What is timed besides the libraries that every provenance names."""

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import linregress
+from scipy.stats import linregress, ttest_ind
 from scipy.stats import t as student_t
 
-from benchmarks import outcome
-from benchmarks.compare_timing import compare
-from benchmarks.outcome import OK
+from benchmarks.jobs import outcome
+from benchmarks.jobs.outcome import OK
 
+ALPHA = 0.05
+"""Chance that any of the cases that did not change is called faster or slower (Bonferroni)."""
+TRIMMED = 0.2
+"""Share of the shortest and of the longest times that is left out: a machine is sometimes slow, never too fast."""
 CASE = ["suite", "group", "size", "way"]
 ROWS = (
     "suite", "group", "size", "way", "round", "seconds", "items", "unit", "flops", "moved", "base_gigabytes",
@@ -105,6 +108,34 @@ def growth(sizes: np.ndarray, values: np.ndarray) -> Growth:
     wide = fitted.stderr * student_t.ppf(0.975, freedom) if freedom > 0 else np.inf
     low, high = fitted.slope - wide, fitted.slope + wide
     return Growth(float(fitted.slope), float(low), float(high), float(np.exp(fitted.intercept)))
+
+
+@dataclass(frozen=True)
+class Change:
+    """The time after over the time before, with its interval; `verdict` is faster, slower or no difference."""
+
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """Faster or slower where the interval lies on one side of one."""
+        return "faster" if self.high < 1 else "slower" if self.low > 1 else "no difference"
+
+
+def compare(before: np.ndarray, after: np.ndarray, alpha: float = ALPHA) -> Change:
+    """Ratio of two samples of seconds with its 1 - alpha interval, from logarithms.
+
+    Yuen's (1974) trimmed t test of unequal variances; fewer than two measurements of either show no spread, so they
+    show no difference.
+    """
+    ratio = float(np.exp(np.median(np.log(after)) - np.median(np.log(before))))
+    if min(len(before), len(after)) < 2:
+        return Change(ratio, 0.0, np.inf)
+    tested = ttest_ind(np.log(after), np.log(before), equal_var=False, trim=TRIMMED)
+    low, high = np.exp(tested.confidence_interval(1 - alpha))
+    return Change(float(np.sqrt(low * high)), float(low), float(high))
 
 
 def ratio(timings: Timings, suite: str, group: str, size: float, way: str, other: str) -> tuple[float, float, float]:

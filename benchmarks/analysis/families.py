@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from benchmarks.columns import COLUMNS
-from benchmarks.records import Family, Records
+from benchmarks.analysis.columns import COLUMNS
+from benchmarks.analysis.records import Family, Records
 
 LATER = "fixed"
 """The split whose test lies later than its training, where random ones stand beside it."""

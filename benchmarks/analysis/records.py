@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks import outcome, timings
-from benchmarks.columns import COLUMNS, headline
-from benchmarks.columns import METRICS as METRICS
-from benchmarks.outcome import NOT_APPLICABLE, OK
-from benchmarks.timings import Timings
-from benchmarks.variants import BASE
+from benchmarks.analysis.columns import COLUMNS, headline
+from benchmarks.analysis.columns import METRICS as METRICS
+from benchmarks.jobs import outcome
+from benchmarks.jobs.outcome import NOT_APPLICABLE, OK
+from benchmarks.speed import timings
+from benchmarks.speed.timings import Timings
+from benchmarks.training.variants import BASE
 
 PRETRAINING = ("pretraining", "curves", "uses")
 """Tables that are there only where a dataset's recipes are pretrained."""
@@ -76,7 +77,7 @@ class Records:
     pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
     curves: pd.DataFrame  # a row an epoch of these
     uses: pd.DataFrame  # a row a variant that changes nothing but the recipe, to one of these
-    pairs: pd.DataFrame  # a row a comparison, see benchmarks.comparisons
+    pairs: pd.DataFrame  # a row a comparison, see benchmarks.analysis.comparisons
     calibration: pd.DataFrame  # a row a run and bin of probabilities
     fairness: pd.DataFrame  # a row a model, protected attribute and measure
     controls: pd.DataFrame  # a row a control of a dataset or family

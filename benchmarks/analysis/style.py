@@ -10,7 +10,7 @@ from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from benchmarks.grid import values
+from benchmarks.data.grid import values
 
 LABELS = {
     "majority": "Majority",

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import stats
-from benchmarks.columns import COLUMNS, headline
-from benchmarks.metrics import decisions
-from benchmarks.variants import BASE, SUBJECT
+from benchmarks.analysis import stats
+from benchmarks.analysis.columns import COLUMNS, headline
+from benchmarks.analysis.metrics import decisions
+from benchmarks.training.variants import BASE, SUBJECT
 
 FOLDS = 3
 """Folds from which on their spread is estimated."""

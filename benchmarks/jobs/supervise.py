@@ -22,9 +22,9 @@ from typing import Any
 
 import psutil
 
-from benchmarks import outcome
-from benchmarks.outcome import FAILED, OK, Outcome
-from benchmarks.provenance import provenance
+from benchmarks.jobs import outcome
+from benchmarks.jobs.outcome import FAILED, OK, Outcome
+from benchmarks.jobs.provenance import provenance
 
 OUTPUTS = ("--output", "--sealed-output")
 POLL_SECONDS = 0.2

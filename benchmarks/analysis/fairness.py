@@ -11,9 +11,9 @@ left out, for their numbers say little and might tell of persons. Floor 2.
 import numpy as np
 import pandas as pd
 
-from benchmarks import stats
-from benchmarks.comparisons import Cell, questions
-from benchmarks.metrics import decisions
+from benchmarks.analysis import stats
+from benchmarks.analysis.comparisons import Cell, questions
+from benchmarks.analysis.metrics import decisions
 
 MEASURES = ("recall", "calibration", "abroca")
 SMALLEST = 20

@@ -1,0 +1,1 @@
+"""What the verbs that train share: views, variants, recipes, pretrained weights, studies, runs."""
