@@ -1,4 +1,4 @@
-"""The datasets' networks: a panel a dataset, students as dots colored by what is predicted of them."""
+"""The datasets' networks: a panel a dataset, nodes (mostly students) as dots, colored by what is predicted of them."""
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ PALETTE = ("#56B4E9", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#0072B2", "#F
 
 
 def make(records: Records) -> Figure:
-    """At most a few hundred students a dataset; who has no contact in the sample stands at the rim."""
+    """At most a few hundred nodes a dataset; who has no contact in the sample stands at the rim."""
     datasets = list(records.networks)
     rows = max(1, -(-len(datasets) // COLUMNS))
     figure, axes = plt.subplots(
@@ -39,7 +39,7 @@ def _panel(axis: Axes, records: Records, dataset: str) -> None:
     axis.add_collection(LineCollection(ends, colors="#C4C4C4", linewidths=0.3, zorder=1, antialiaseds=False))
     colors = [PALETTE[label % len(PALETTE)] for label in nodes["label"]]
     axis.scatter(at[:, 0], at[:, 1], s=5, c=colors, linewidths=0, zorder=2)
-    axis.set_title(f"{dataset}\n{len(nodes)} of {records.cards[dataset]['students']:,} students", fontsize=8)
+    axis.set_title(f"{dataset}\n{len(nodes)} of {records.cards[dataset]['students']:,} nodes", fontsize=8)
     shown = sorted(set(nodes["label"]))
     key = [
         Line2D([], [], marker="o", linestyle="", markersize=3.5, color=PALETTE[c % len(PALETTE)], label=classes[c])

@@ -76,6 +76,7 @@ def _heat(axis: Axes, values: pd.Series, title: str, form: str, **colors: Any) -
     image = (
         values.rename("value").reset_index().pivot_table(index=GRID[1], columns=GRID[0], values="value", dropna=False)
     )
+    image = image.rename(index="{:g}".format, columns="{:g}".format)  # ticks as in the first panel
     axis.set_facecolor("#EEEEEE")
     sns.heatmap(image, ax=axis, annot=True, fmt=form, cbar=False, annot_kws={"fontsize": 6.5}, **colors)
     axis.invert_yaxis()
