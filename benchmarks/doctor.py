@@ -185,8 +185,8 @@ def advice(ratio: float, device: str) -> str:
 
 def data(config: dict[str, Any], full: bool) -> Iterator[Fact]:
     """Where raw files are looked for, and for each dataset whether its own are there and what they should be."""
-    from benchmarks.config import options_of
     from benchmarks.data.raw import DOWNLOADS
+    from benchmarks.entries import options_of
     from benchmarks.jobs.modules import load
 
     mirror = Path(os.environ.get("SGN_MIRROR") or config["mirror"] or DOWNLOADS)

@@ -4,7 +4,7 @@ import json
 import shlex
 
 from benchmarks.data import raw
-from benchmarks.config import (
+from benchmarks.entries import (
     entry_of,
     models_of,
     module_of,

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from benchmarks.config import ConfigError, check, entry_of, models_of, trials_of
+from benchmarks.config import ConfigError, check
+from benchmarks.entries import entry_of, models_of, trials_of
 
 
 @pytest.fixture

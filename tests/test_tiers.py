@@ -7,8 +7,8 @@ import pytest
 import yaml
 from conftest import ROOT, copy_workflow, run
 
-from benchmarks.config import models_of, recipe_of
 from benchmarks.data.grid import cells
+from benchmarks.entries import models_of, recipe_of
 from benchmarks.jobs.modules import load
 from benchmarks.training.recipes import finetuned
 

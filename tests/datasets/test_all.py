@@ -9,10 +9,10 @@ import yaml
 from conftest import MIRROR, ROOT
 
 from benchmarks import cards
-from benchmarks.config import options_of
 from benchmarks.data import raw
 from benchmarks.data.leaks import suspicions
 from benchmarks.data.storage import save_dataset
+from benchmarks.entries import options_of
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import NotAvailableError
 

@@ -1,0 +1,66 @@
+"""What the entries of a config mean: a model's module, recipe and budget; a dataset's rows, options and variants."""
+
+from typing import Any
+
+from benchmarks.jobs import source
+from benchmarks.training import recipes
+from benchmarks.training.variants import expanded
+
+NOT_OPTIONS = ("make", "splits")
+"""Keys of a dataset entry that are not options of its `make`."""
+
+
+def entry_of(config: dict[str, Any], model: str) -> dict[str, Any]:
+    """A model's or control's entry; one that is a word names the module. An oracle has none."""
+    entry = (config["controls"] | config["models"]).get(model, {})
+    return {"module": entry} if isinstance(entry, str) else entry
+
+
+def module_of(config: dict[str, Any], model: str) -> str:
+    """Import path of a model or control."""
+    return entry_of(config, model)["module"]
+
+
+def recipe_of(config: dict[str, Any], model: str) -> str | None:
+    """Name of a model's recipe; None for a model that reads no text."""
+    return entry_of(config, model).get("recipe")
+
+
+def settings_of(config: dict[str, Any], model: str) -> dict[str, Any]:
+    """What a model's entry sets in its Config; a knob that is set is not tuned."""
+    return entry_of(config, model).get("set", {})
+
+
+def trials_of(config: dict[str, Any], model: str) -> int:
+    """A row's own trials: the common budget less those of its recipe, so that every row has the same in all."""
+    recipe = config["recipes"].get(recipe_of(config, model))
+    return config["trials"] - (recipes.trials(recipe) if recipe else 0)
+
+
+def models_of(config: dict[str, Any], dataset: str) -> list[str]:
+    """Controls, models and oracles that run on a dataset, in the order of the config."""
+    everything = [*config["controls"], *config["models"]]
+    asked = [model for model in everything if dataset in entry_of(config, model).get("datasets", [dataset])]
+    return asked + oracles_of(config, dataset)
+
+
+def oracles_of(config: dict[str, Any], dataset: str) -> list[str]:
+    """The oracles' rows, where a dataset knows its truth: its file says `ORACLE = True`."""
+    return list(config["oracles"]) if source.literal(config["datasets"][dataset]["make"], "ORACLE") else []
+
+
+def options_of(config: dict[str, Any], dataset: str) -> dict[str, Any]:
+    """What a dataset's `make` is called with, besides raw files and splits."""
+    return {k: v for k, v in config["datasets"][dataset].items() if k not in NOT_OPTIONS}
+
+
+def variants_of(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:
+    """A model's variants on a dataset, by name; an ablation that names `datasets` has them on these alone."""
+    groups = [g for g in config["ablations"].values() if dataset in g.get("datasets", [dataset])]
+    return {name: changes for group in groups for name, changes in expanded(group.get(model, {})).items()}
+
+
+def variant_recipes(config: dict[str, Any], dataset: str, model: str) -> list[str]:
+    """Recipes that variants of a model on a dataset use in place of the model's own."""
+    asked = (changes.get("recipe") for changes in variants_of(config, dataset, model).values())
+    return sorted({recipe for recipe in asked if recipe})
