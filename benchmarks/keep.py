@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from snakemake.utils import update_config
 
 from benchmarks.data.storage import write_json
 from benchmarks.plan import applying, probe, textless, work
@@ -16,17 +17,20 @@ from benchmarks.plan import applying, probe, textless, work
 MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "libraries")
 
 
-def run(results: Path, output: Path, config: Path | None = None) -> None:
+def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: B006  read only
     """Copy `results` (results/<tier>) to `output` (results/reference/<tier>@<machine>), replacing what is there.
 
-    Only what `config` (config/<tier>.yaml) asks for counts: what earlier configs left in `results` stays behind.
+    Only what `config` (config/<tier>.yaml, or several files as the workflow got them) asks for counts: what earlier
+    configs left in `results` stays behind.
     Numbers of code that no commit holds are refused.
     `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
     versions, each verb's jobs with their size, seconds and highest memory, a probe of this machine, and the gigabytes
     of cache and results: what `sgn plan` reckons with. Raises SystemExit when the tier has not been run to its
     end.
     """
-    asked = yaml.safe_load((config or Path("config") / f"{results.name}.yaml").read_text(encoding="utf-8"))
+    asked: dict[str, Any] = {}
+    for part in config or [Path("config") / f"{results.name}.yaml"]:
+        update_config(asked, yaml.safe_load(part.read_text(encoding="utf-8")))
     records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
     timing = asked["timing"]
     suites = [*timing["suites"], *(f"cost-{dataset}" for dataset in timing["cost"])]

@@ -22,8 +22,9 @@ from sgn.graph import TrainingView
 from sgn.task import Task
 
 CPU = torch.device("cpu")
-BATCH_TOKENS = 2048
-"""Tokens read at once when nothing is learned: enough to fill two cores, little enough for any cache."""
+BATCH_TOKENS = {"cpu": 512, "cuda": 32_768}
+"""Tokens read at once when nothing is learned: few on a CPU, so that texts of a batch are of one length and hardly any
+padding is read; many on a GPU, which has to be filled."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,7 @@ def read_below(
     `done(n)` hears of each n texts more.
     """
     reader = Reader(lower, bf16=bf16)
-    for rows in batches(tokens.lengths(), BATCH_TOKENS):
+    for rows in batches(tokens.lengths(), BATCH_TOKENS[device.type]):
         ids, mask = tokens.padded(rows)
         hidden = reader.hidden(ids.to(device), mask.to(device)).cpu()
         for u, h, n in zip(rows.tolist(), hidden, mask.sum(1).tolist(), strict=True):
@@ -277,7 +278,7 @@ def read_below(
 def read_states(reader: Reader, below: Reading, device: torch.device = CPU) -> Tensor:
     """States [U, H] of the distinct texts."""
     states = torch.empty(len(below), reader.size)
-    for rows in batches(below.lengths(), BATCH_TOKENS):
+    for rows in batches(below.lengths(), BATCH_TOKENS[device.type]):
         given, mask = below.padded(rows)
         states[rows] = reader(given.to(device), mask.to(device)).cpu()
     return states
@@ -335,7 +336,7 @@ def finetune(
         return tuner(*batch).loss
 
     validation_lengths = below.lengths()[index[view.validation]]
-    validation = [view.validation[rows] for rows in batches(validation_lengths, BATCH_TOKENS)]
+    validation = [view.validation[rows] for rows in batches(validation_lengths, BATCH_TOKENS[device.type])]
     labels = view.labels[torch.cat(validation)]
 
     def validate() -> tuple[float, float]:

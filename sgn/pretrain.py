@@ -134,7 +134,7 @@ def language(
     kept = [
         drawn(held_out, sample[rows], fixed)
         for _ in range(1 if vocabulary.mask is None else REPETITIONS)
-        for rows in batches(held_out.lengths()[sample], BATCH_TOKENS)
+        for rows in batches(held_out.lengths()[sample], BATCH_TOKENS[device.type])
     ]
 
     return _train(config, reader, head, new_head, epoch, total, kept)

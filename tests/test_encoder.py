@@ -129,7 +129,7 @@ def test_states_equal_plain_transformers(
     budget: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(encoder, "BATCH_TOKENS", budget)
+    monkeypatch.setitem(encoder.BATCH_TOKENS, "cpu", budget)
     for pooling in POOLINGS:
         reader, below, index = read(saved[kind], layers, texts_for(kind), pooling=pooling)
         states = read_states(reader, below)
