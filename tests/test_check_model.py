@@ -9,8 +9,9 @@ import pytest
 from conftest import ROOT, copy_workflow, run
 
 from benchmarks import check_model
-from benchmarks.check_model import CHECKS, FAILED, NOT_APPLICABLE, NOT_CHECKED, OK
+from benchmarks.check_model import NOT_CHECKED
 from benchmarks.jobs.modules import load
+from benchmarks.training.conformance import CHECKS, FAILED, NOT_APPLICABLE, OK
 
 EXAMPLE = ROOT / "examples" / "my_model.py"
 
