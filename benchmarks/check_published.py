@@ -165,7 +165,7 @@ class TwoConvolutions(nn.Module):
     """The network of Kipf & Welling as they draw it, without our scaffold: a control.
 
     It must reproduce their numbers. Where it does and our GCN does not, it is the scaffold that costs something, and
-    neither the data nor the training loop; the knobs tell how much of that is depth alone.
+    neither the data nor the training loop; the knobs add its depth alone, at the same hyper-parameters.
     """
 
     def __init__(self, config: Config, view: TrainingView) -> None:
@@ -236,7 +236,7 @@ def _dataset(protocol: Protocol, mirror: Path) -> Dataset:
 def _scores(reference: Reference, dataset: Dataset, runs: int, cache: Path, where: torch.device) -> list[float]:
     """Test scores in percent, one a run."""
     config = load(reference.model).Config(**reference.config)
-    progress, scores = Progress(runs, f"{reference.dataset} {reference.model} run"), []
+    progress, scores = Progress(runs, f"{reference.dataset}: {reference.label}, run"), []
     setting = [code_hash(reference.model, "sgn.fit"), reference.epochs, reference.patience, arithmetic(where)]
     arrays = [dataset.graph.x.numpy(), dataset.graph.edges.numpy(), dataset.labels]
     for seed in range(runs):

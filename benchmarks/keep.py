@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
+from benchmarks.config import check
 from benchmarks.data.storage import write_json
 from benchmarks.plan import applying, probe, textless, work
 
@@ -21,8 +22,8 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     """Copy `results` (results/<tier>) to `output` (results/reference/<tier>@<machine>), replacing what is there.
 
     Only what `config` (config/<tier>.yaml, or several files as the workflow got them) asks for counts: what earlier
-    configs left in `results` stays behind.
-    Numbers of code that no commit holds are refused.
+    configs left in `results` stays behind. Numbers of code that no commit holds are refused.
+
     `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
     versions, each verb's jobs with their size, seconds and highest memory, a probe of this machine, and the gigabytes
     of cache and results: what `sgn plan` reckons with. Raises SystemExit when the tier has not been run to its
@@ -31,11 +32,12 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     asked: dict[str, Any] = {}
     for part in config or [Path("config") / f"{results.name}.yaml"]:
         update_config(asked, yaml.safe_load(part.read_text(encoding="utf-8")))
+    check(asked)
     records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
     timing = asked["timing"]
     suites = [*timing["suites"], *(f"cost-{dataset}" for dataset in timing["cost"])]
-    timings = [Path("timing/records") / name for name in suites]
-    drawn = [*_drawn("", asked), *_drawn("timing/", timing)]
+    timings = [Path(timing["folder"]) / "records" / name for name in suites]
+    drawn = [*_drawn("", asked), *_drawn(f"{timing['folder']}/", timing)]
     needed = [*(folder / "provenance.json" for folder in [*records, *timings]), *drawn]
     if absent := [str(path) for path in needed if not (results / path).is_file()]:
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")

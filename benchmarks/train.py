@@ -54,7 +54,7 @@ def run(
     setting = [code_hash("benchmarks.train", model), epochs, patience, arithmetic(where)]
     if encoded:  # loaded by name: a model without text does not depend on this code
         encoder = load("benchmarks.training.reading").trainable(encoded, recipe, cache, where)
-        setting += [code_hash("benchmarks.training.reading"), {k: v for k, v in recipe.items() if k != "trials"}]
+        setting += [code_hash("benchmarks.encode"), {k: v for k, v in recipe.items() if k != "trials"}]
 
     @functools.cache
     def material_of(recipe: str | None) -> Material:

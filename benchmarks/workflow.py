@@ -36,7 +36,7 @@ def environment_of_jobs(mirror: str) -> Path:
 def command(configfiles: Sequence[str], overrides: Mapping[str, Any] = {}) -> str:
     """The command that runs this workflow, for messages on how to retry a part of it."""
     words = ["snakemake", "--cores", "all"]
-    if given := [os.path.relpath(file) for file in configfiles if os.path.relpath(file) != DEFAULT]:
+    if (given := [os.path.relpath(file) for file in configfiles]) not in ([], [DEFAULT]):
         words += ["--configfile", *given]
     if overrides:
         values = {key: value if isinstance(value, str) else json.dumps(value) for key, value in overrides.items()}

@@ -30,14 +30,19 @@ MODELS = list(config["models"])
 ORACLES = list(config["oracles"])
 ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in DATASETS]
 FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in FAMILIES]
-TIMINGS = [f"results/{TIER}/timing/records/{suite}" for suite in config["timing"]["suites"]]
-TIMINGS += [f"results/{TIER}/timing/records/cost-{dataset}" for dataset in config["timing"]["cost"]]
+TIMING = f"results/{TIER}/{config['timing']['folder']}"
+TIMINGS = [f"{TIMING}/records/{suite}" for suite in config["timing"]["suites"]]
+TIMINGS += [f"{TIMING}/records/cost-{dataset}" for dataset in config["timing"]["cost"]]
 DEVICE = device_for(config["device"])
 SHARED = "--shared" if config["shared_studies"] else ""  # a flag
 RESOURCES = {
     "gpu": int(DEVICE != "cpu"),  # one job at a time on a GPU, see profiles/default
     "runtime": config["limits"]["minutes"],
     "mem_mb": config["limits"]["memory_mb"],
+}
+TIMING_RESOURCES = RESOURCES | {
+    "runtime": config["timing"]["limits"]["minutes"],
+    "mem_mb": config["timing"]["limits"]["memory_mb"],
 }
 
 
@@ -47,12 +52,13 @@ def drawn(folder, asked):
     return [f"{folder}/{kind}/{name}.{end}" for kind, ends in suffixes.items() for name in asked[kind] for end in ends]
 
 
-TIMING_OUTPUTS = drawn(f"results/{TIER}/timing", config["timing"])
+TIMING_OUTPUTS = drawn(TIMING, config["timing"])
 OUTPUTS = drawn(f"results/{TIER}", config) + TIMING_OUTPUTS
 
 
 wildcard_constraints:
     tier=TIER,
+    timing=config["timing"]["folder"],
     dataset="|".join(DATASETS),
     family="|".join(FAMILIES) or "none",
     model="|".join([*CONTROLS, *MODELS, *ORACLES]),
@@ -75,6 +81,12 @@ def code_of(*modules):
         return code_hash(*names)
 
     return hashed
+
+
+def suite_code(wildcards):
+    """A param: the hash of a suite's code, and of the models that it times."""
+    models = config["timing"]["suites"][wildcards.suite].get("models", [])
+    return code_hash("benchmarks.timing", f"benchmarks.speed.{wildcards.suite}", *models)
 
 
 def splits_of(wildcards):

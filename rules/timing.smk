@@ -1,4 +1,4 @@
-# Timings, apart from what is held to bytes. IN: data, states, tuning, records. OUT: results/{tier}/timing:
+# Timings, apart from what is held to bytes. IN: data, states, tuning, records. OUT: results/{tier}/{timing}:
 # records/{suite}, records/cost-{dataset}, tables/{name}.{csv,md,tex}, figures/{name}.{svg,pdf,png}.
 
 
@@ -11,14 +11,14 @@ rule timing:
 rule time_suite:
     """Time a suite: alone on the machine."""
     output:
-        directory("results/{tier}/timing/records/{suite}"),
+        directory("results/{tier}/{timing}/records/{suite}"),
     log:
-        "logs/{tier}/timing/{suite}.log",
+        "logs/{tier}/{timing}/{suite}.log",
     threads: workflow.cores
     resources:
-        **RESOURCES,
+        **TIMING_RESOURCES,
     params:
-        code=code_of("benchmarks.timing", "benchmarks.speed.{suite}"),
+        code=suite_code,
         sizes=as_json(lambda wildcards: config["timing"]["suites"][wildcards.suite]),
         rounds=config["timing"]["rounds"],
         threads=config["threads"],
@@ -42,12 +42,12 @@ rule time_models:
         encoded=lambda wildcards: list(costs_of(wildcards)["encoded"].values()),
         searches=searches_of,
     output:
-        directory("results/{tier}/timing/records/cost-{dataset}"),
+        directory("results/{tier}/{timing}/records/cost-{dataset}"),
     log:
-        "logs/{tier}/timing/cost-{dataset}.log",
+        "logs/{tier}/{timing}/cost-{dataset}.log",
     threads: workflow.cores
     resources:
-        **RESOURCES,
+        **TIMING_RESOURCES,
     params:
         code=code_of("benchmarks.cost"),
         entries=as_json(costs_of),
@@ -79,9 +79,9 @@ rule timing_table:
         timings=TIMINGS,
         records=ALL_RECORDS,
     output:
-        multiext("results/{tier}/timing/tables/{name}", ".csv", ".md", ".tex"),
+        multiext("results/{tier}/{timing}/tables/{name}", ".csv", ".md", ".tex"),
     log:
-        "logs/{tier}/timing/table-{name}.log",
+        "logs/{tier}/{timing}/table-{name}.log",
     params:
         code=code_of("benchmarks.table", "benchmarks.tables.{name}"),
         models=[*CONTROLS, *MODELS, *ORACLES],
@@ -95,7 +95,7 @@ rule timing_table:
         " --timings-of {input.timings:q}"
         " --models {params.models}"
         " --workflow {params.workflow:q}"
-        " --output results/{wildcards.tier}/timing/tables/{wildcards.name} &> {log:q}"
+        " --output results/{wildcards.tier}/{wildcards.timing}/tables/{wildcards.name} &> {log:q}"
 
 
 rule timing_figure:
@@ -104,9 +104,9 @@ rule timing_figure:
         timings=TIMINGS,
         records=ALL_RECORDS,
     output:
-        multiext("results/{tier}/timing/figures/{name}", ".svg", ".pdf", ".png"),
+        multiext("results/{tier}/{timing}/figures/{name}", ".svg", ".pdf", ".png"),
     log:
-        "logs/{tier}/timing/figure-{name}.log",
+        "logs/{tier}/{timing}/figure-{name}.log",
     params:
         code=code_of("benchmarks.figure", "benchmarks.figures.{name}"),
         models=[*CONTROLS, *MODELS, *ORACLES],
@@ -120,4 +120,4 @@ rule timing_figure:
         " --timings-of {input.timings:q}"
         " --models {params.models}"
         " --workflow {params.workflow:q}"
-        " --output results/{wildcards.tier}/timing/figures/{wildcards.name} &> {log:q}"
+        " --output results/{wildcards.tier}/{wildcards.timing}/figures/{wildcards.name} &> {log:q}"

@@ -22,7 +22,7 @@ from sgn.graph import TrainingView
 from sgn.task import Task
 
 CPU = torch.device("cpu")
-BATCH_TOKENS = {"cpu": 512, "cuda": 32_768}
+BATCH_TOKENS = {"cpu": 512, "accelerator": 32_768}
 """Tokens read at once when nothing is learned: few on a CPU, so that texts of a batch are of one length and hardly any
 padding is read; many on a GPU, which has to be filled."""
 
@@ -266,7 +266,7 @@ def read_below(
     `done(n)` hears of each n texts more.
     """
     reader = Reader(lower, bf16=bf16)
-    for rows in batches(tokens.lengths(), BATCH_TOKENS[device.type]):
+    for rows in batches(tokens.lengths(), tokens_at_once(device)):
         ids, mask = tokens.padded(rows)
         hidden = reader.hidden(ids.to(device), mask.to(device)).cpu()
         for u, h, n in zip(rows.tolist(), hidden, mask.sum(1).tolist(), strict=True):
@@ -278,7 +278,7 @@ def read_below(
 def read_states(reader: Reader, below: Reading, device: torch.device = CPU) -> Tensor:
     """States [U, H] of the distinct texts."""
     states = torch.empty(len(below), reader.size)
-    for rows in batches(below.lengths(), BATCH_TOKENS[device.type]):
+    for rows in batches(below.lengths(), tokens_at_once(device)):
         given, mask = below.padded(rows)
         states[rows] = reader(given.to(device), mask.to(device)).cpu()
     return states
@@ -336,7 +336,7 @@ def finetune(
         return tuner(*batch).loss
 
     validation_lengths = below.lengths()[index[view.validation]]
-    validation = [view.validation[rows] for rows in batches(validation_lengths, BATCH_TOKENS[device.type])]
+    validation = [view.validation[rows] for rows in batches(validation_lengths, tokens_at_once(device))]
     labels = view.labels[torch.cat(validation)]
 
     def validate() -> tuple[float, float]:
@@ -351,6 +351,11 @@ def folds_of(train: Tensor, count: int) -> list[Tensor]:
     """Training students [n] dealt into `count` folds, whatever their labels."""
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))
     return [train[part] for part in order.tensor_split(count)]
+
+
+def tokens_at_once(device: torch.device) -> int:
+    """The budget of a batch on a device."""
+    return BATCH_TOKENS["cpu" if device.type == "cpu" else "accelerator"]
 
 
 def batches(lengths: Tensor, budget: int) -> Iterator[Tensor]:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sgn.encoder import BATCH_TOKENS, CPU, Reader, Reading, batches
+from sgn.encoder import CPU, Reader, Reading, batches
 
 IGNORED = -100
 """The label of a token that is not to be predicted."""
@@ -28,6 +28,8 @@ REPETITIONS = 10
 """Draws of the mask over the held-out texts; fixed ones, so that before and after are about the same tokens."""
 HELD_OUT = 50
 """Held-out texts, or about as many pairs, at most: they are read after every epoch."""
+HELD_OUT_TOKENS = 2048
+"""Of these read at once: on every device, for tokens are masked batch by batch."""
 TEMPERATURE = 0.05
 
 
@@ -134,7 +136,7 @@ def language(
     kept = [
         drawn(held_out, sample[rows], fixed)
         for _ in range(1 if vocabulary.mask is None else REPETITIONS)
-        for rows in batches(held_out.lengths()[sample], BATCH_TOKENS[device.type])
+        for rows in batches(held_out.lengths()[sample], HELD_OUT_TOKENS)
     ]
 
     return _train(config, reader, head, new_head, epoch, total, kept)

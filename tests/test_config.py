@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT
+from snakemake.utils import update_config
 
 from benchmarks.config import ConfigError, check
 from benchmarks.entries import entry_of, models_of, trials_of
@@ -16,6 +17,16 @@ from benchmarks.entries import entry_of, models_of, trials_of
 @pytest.fixture
 def config() -> dict[str, Any]:
     return yaml.safe_load((ROOT / "config" / "default.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_sizes_of_timings_go_on_top_of_the_default_tier(config: dict[str, Any]) -> None:
+    before = config["timing"]["folder"]
+    update_config(config, yaml.safe_load((ROOT / "config" / "timing.yaml").read_text(encoding="utf-8")))
+    check(config)
+    assert config["timing"]["folder"] != before, "the tier's own timings stay"
+    assert {"encode", "propagate", "train", "grow", "pipeline", "workflow"} == config["timing"]["suites"].keys()
+    rounds = [sizes.get("rounds", config["timing"]["rounds"]) for sizes in config["timing"]["suites"].values()]
+    assert min(rounds) > 1, "one measurement has no interval"
 
 
 @pytest.mark.parametrize("tier", ["smoke", "default", "paper"])

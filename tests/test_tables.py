@@ -200,6 +200,8 @@ def test_what_makes_no_sense_is_not_retried(folders: list[Path]) -> None:
 
 def test_the_command_of_a_tier() -> None:
     assert command(["config/default.yaml"]) == command([]) == "snakemake --cores all"
+    both = ["config/default.yaml", "config/timing.yaml"]
+    assert command(both) == "snakemake --cores all --configfile config/default.yaml config/timing.yaml"
     given = command([str(Path.cwd() / "config" / "smoke.yaml")])
     assert given == "snakemake --cores all --configfile config/smoke.yaml"
     given = command(["config/default.yaml"], {"trials": 3, "device": "cpu", "mirror": "my data"})

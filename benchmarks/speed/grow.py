@@ -5,13 +5,13 @@ Each size is a group, so it runs in a process of its own, whose memory is its ow
 
 from typing import Any
 
-from benchmarks.jobs.modules import load
 from benchmarks.speed import encode
 from benchmarks.speed.clock import Case, Group, epochs
 from benchmarks.speed.names import EDGES, LENGTH, STUDENTS
 from benchmarks.speed.students import random_graph, random_view
 from benchmarks.training import weights as pretrained
 from benchmarks.training.runs import fit_of
+from sgn import model
 
 DEGREE = 10
 """Edge entries a student, where it is the students that grow."""
@@ -27,8 +27,8 @@ def groups(weights: str, students: list[int], edges: list[int], lengths: list[in
 def cases(device: str, **options: Any) -> list[Case]:
     """One case, so that the peak of memory is its own."""
     if "length" in options:
-        model = pretrained.load(options["weights"], None)
-        return encode._texts(model, device, 32, options["length"], options["length"])[:1]
+        transformer = pretrained.load(options["weights"], None)
+        return encode._texts(transformer, device, 32, options["length"], options["length"])[:1]
     view = random_view(random_graph(options["students"], options["edges"], 16, options["states"])).to(device)
-    module = load("sgn.model")
-    return [Case("bert-gcn", epochs(lambda report: fit_of(module)(module.Config(), view, 0, report), 2), unit="epoch")]
+    fit = fit_of(model)
+    return [Case("bert-gcn", epochs(lambda report: fit(model.Config(), view, 0, report), 2), unit="epoch")]

@@ -8,13 +8,13 @@ import time
 
 import torch
 
-from benchmarks.jobs.modules import load
 from benchmarks.speed import straightforward
 from benchmarks.speed.clock import Case, Group, whole
 from benchmarks.speed.names import EQUAL_SCORE, OURS, STRAIGHTFORWARD
 from benchmarks.speed.students import network, uncached, writing
 from benchmarks.training import weights as pretrained
 from benchmarks.training.runs import fit_of
+from sgn import model as bert_gcn
 from sgn.encoder import Config, distinct, finetune, tokenize
 from sgn.fit import EarlyStopping
 
@@ -63,8 +63,8 @@ def cases(device: str, weights: str, students: int, tokens: int, padded: int, la
         stopping = EarlyStopping(settings.epochs, 1)
         made = finetune(settings, reader, below, index.cpu(), view.to("cpu"), 0, stopping, where)
         states = made.read(below, where)[0].to(where)
-        report, ours = EarlyStopping(EPOCHS, PATIENCE), load("sgn.model")
-        fit_of(ours)(ours.Config(), view.with_graph(view.graph.with_rows(states=states[index])), 0, report)
+        report = EarlyStopping(EPOCHS, PATIENCE)
+        fit_of(bert_gcn)(bert_gcn.Config(), view.with_graph(view.graph.with_rows(states=states[index])), 0, report)
         goal.append(report.best_score)
 
     def other() -> None:

@@ -323,3 +323,15 @@ def test_the_control_is_two_convolutions() -> None:
     adjacency = view.graph.symmetric.matrix.to_dense()
     hidden = (adjacency @ module.first(view.graph.x)).relu()
     torch.testing.assert_close(module(view.graph), adjacency @ module.second(hidden))
+
+
+def test_the_control_can_be_as_deep_as_the_scaffold() -> None:
+    view = check_published._view(learnable("multiclass", 60), learnable("multiclass", 60).splits["0"])
+    deeper = check_published.build(check_published.Config(embedding=True, readout=True), view).eval()
+    adjacency = view.graph.symmetric.matrix.to_dense()
+    hidden = (adjacency @ deeper.first(deeper.embedding(view.graph.x))).relu()
+    hidden = (adjacency @ deeper.second(hidden)).relu()
+    torch.testing.assert_close(deeper(view.graph), deeper.readout(hidden))
+    labels = [r.label for r in check_published.REFERENCES if r.dataset == "cora"]
+    assert labels[:3] == ["our MLP", "our GCN", "two convolutions"]
+    assert labels[-1] == "two convolutions, embedding, readout"
