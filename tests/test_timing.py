@@ -16,7 +16,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmarks import compare_timing, cost, timing
+from benchmarks import compare_timing, cost, table, timing
 from benchmarks.analysis import records
 from benchmarks.data.storage import write_json
 from benchmarks.figures.cost import front
@@ -460,6 +460,16 @@ def test_tables_say_what_was_measured(measured: records.Records) -> None:
     assert "train was not measured: TimeoutError: too slow." in shown.attrs["notes"]
     shares = shown["Share of peak", ""].dropna()
     assert shares.to_list() == pytest.approx([0.5, 0.5], rel=0.1)
+
+
+def test_the_cost_on_a_dataset_that_is_not_available_is_a_note(measured: records.Records) -> None:
+    measured.cards.clear()
+    frame = table_cost.make(measured)
+    assert frame.empty
+    assert [note for note in frame.attrs["notes"] if note.startswith("toy: ")] == ["toy: RuntimeError: no luck"]
+    assert "| Dataset" in table.markdown(table.rounded(frame))
+    assert "\\midrule" in table.latex(table.rounded(frame), "cost")
+    assert "no cost was measured" in load("benchmarks.figures.cost").make(measured).texts[0].get_text()
 
 
 @pytest.mark.parametrize("name", ["cost", "growth", "roofline"])

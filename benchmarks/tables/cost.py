@@ -36,15 +36,19 @@ def make(records: Records) -> pd.DataFrame:
         )
         if cost["reason"]:
             notes.append(f"{label(cost['model'])} on {cost['dataset']}: {cost['reason']}")
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else None
+    measured = records.timings.costs
+    lost = measured[~measured["dataset"].isin(list(records.cards))].groupby("dataset")["reason"].first()
+    notes += [f"{dataset}: {reason}" for dataset, reason in lost.items()]
+    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else pd.Index([], name="Dataset")
     frame = pd.DataFrame(rows, index=index)
     frame.attrs = {"caption": CAPTION, "notes": [records.timings.device(), *notes]}
     return frame
 
 
 def costs(records: Records) -> pd.DataFrame:
-    """Costs with the recipe's added, and the headline score on test students, by dataset and model."""
+    """Costs with the recipe's added, and the headline score on test students, by dataset that is there and model."""
     found = records.timings.costs
+    found = found[found["dataset"].isin(list(records.cards))]
     recipe = found[[name for name in found if str(name).startswith("recipe_")]].fillna(0.0).astype(float)
     own = found[["tuning", "training", "inference", "peak_gigabytes", "parameters"]].astype(float)
     search, trained = own["tuning"] + recipe["recipe_tuning"], own["training"] + recipe["recipe_training"]
