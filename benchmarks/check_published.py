@@ -25,9 +25,11 @@ from benchmarks.data import cache as caching
 from benchmarks.data import raw
 from benchmarks.data.cache import fingerprint
 from benchmarks.data.dataset import Dataset, Split
+from benchmarks.data.storage import write_json
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import NotAvailableError
 from benchmarks.jobs.progress import Progress
+from benchmarks.jobs.provenance import provenance
 from benchmarks.jobs.source import code_hash
 from benchmarks.training.runs import fit_of
 from benchmarks.training.views import arithmetic, torch_device
@@ -198,7 +200,7 @@ def run(
     runs: int = 10,
     device: str = "cpu",
 ) -> None:
-    """Train, score, and write the comparison to `output`/published.csv and .md.
+    """Train, score, and write the comparison to `output`/published.csv and .md, and provenance.json beside it.
 
     Run i has seed i, on a dataset's one split or on the i-th of several, so few runs are few splits. Finished runs
     stay in `cache`: more of them cost only what is new. Raises ValueError for an unknown dataset.
@@ -223,6 +225,7 @@ def run(
     output.mkdir(parents=True, exist_ok=True)
     frame.to_csv(output / "published.csv", index=False)
     (output / "published.md").write_text(markdown(frame), encoding="utf-8")
+    write_json(output / "provenance.json", provenance(torch.get_num_threads()))
     print(markdown(frame))
 
 

@@ -1,5 +1,6 @@
 """Planetoid: made-up archives for what they mean, the real ones for their counts; and the verb `check-published`."""
 
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -290,6 +291,7 @@ def test_the_verb_compares_and_keeps_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert frame["mean"].between(0, 100).all()
     assert "| made-up | accuracy | GCN | 99.00 ± 1.00 | our GCN |" in table
     assert check_published.RULE in table
+    assert "commit" in json.loads((tmp_path / "provenance.json").read_text(encoding="utf-8"))
     kept = {file: file.stat().st_mtime_ns for file in cache.glob("*/arrays.npz")}
     assert len(kept) == 6, "two splits take turns, with a seed of its own each time"
     frame, _ = compared(tmp_path, monkeypatch, make, runs=4)
