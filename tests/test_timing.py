@@ -1,6 +1,7 @@
 """Timings: the clock waits for the device, rounds are fair, ratios and growth are right, a change is seen."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -359,6 +360,11 @@ def test_an_aim_is_met_missed_or_not_measured(tmp_path: Path) -> None:
     for ways, verdict in ((ours | far, "met"), (ours | near, "missed"), (ours, "not measured")):
         frame = aims.make(of([save(tmp_path / verdict, ways, names.MIXED, "encode")]))
         assert frame["Verdict", ""].tolist() == [verdict] + ["not measured"] * (len(aims.AIMS) - 1)
+    slower = {names.SENTENCE_TRANSFORMERS: times(2, 1), names.PRODUCT: times(1, 2)}
+    folder = save(tmp_path / "ceiling", ours | slower, names.MIXED, "encode")
+    pd.read_parquet(folder / "timings.parquet").assign(flops=1e9).to_parquet(folder / "timings.parquet")
+    (note,) = aims.make(of([folder])).attrs["notes"][1:]
+    assert re.search(r"itself comes to (49|50|51)% .* no way can be more than (1.9\d|2.0\d) times as fast", note)
     at_most = next(aim for aim in aims.AIMS if aim.most)
     assert at_most.verdict(0.5, at_most.bound - 0.01) == "met"
     assert at_most.verdict(0.5, at_most.bound + 0.01) == "undecided"

@@ -58,7 +58,7 @@ def make(records: Records) -> pd.DataFrame:
         )
     index = pd.Index([aim.name for aim in AIMS], name="Ratio")
     frame = pd.DataFrame(rows, index=index, columns=pd.MultiIndex.from_tuples(rows[0]))
-    frame.attrs = {"caption": CAPTION, "notes": [timings.device()]}
+    frame.attrs = {"caption": CAPTION, "notes": [timings.device(), *_ceiling(timings)]}
     return frame
 
 
@@ -98,6 +98,18 @@ def _students(timings: Timings) -> tuple[float, ...]:
         return (math.nan,) * 3
     fitted = growth(rows["size"].to_numpy(), rows["seconds"].to_numpy())
     return fitted.exponent, fitted.low, fitted.high
+
+
+def _ceiling(timings: Timings) -> list[str]:
+    """How much faster than sentence-transformers any way could be, by the rate of matrix products."""
+    of = (names.SENTENCE_TRANSFORMERS, names.PRODUCT, "flops")
+    reached = share(timings, "encode", names.MIXED, math.nan, *of)[0]
+    if math.isnan(reached):
+        return []
+    return [
+        f"On texts of mixed length sentence-transformers itself comes to {reached:.0%} of the matrix products' rate, so "
+        f"in this precision no way can be more than {1 / reached:.2f} times as fast."
+    ]
 
 
 def _encoding(timings: Timings) -> tuple[float, ...]:
