@@ -107,7 +107,7 @@ def _ceiling(timings: Timings) -> list[str]:
     if math.isnan(reached):
         return []
     return [
-        f"On texts of mixed length sentence-transformers itself comes to {reached:.0%} of the matrix products' rate, so "
+        f"On texts of mixed length sentence-transformers itself comes to {reached:.0%} of the product's rate, so "
         f"in this precision no way can be more than {1 / reached:.2f} times as fast."
     ]
 
