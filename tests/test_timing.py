@@ -207,7 +207,7 @@ class Once:
 
     def __init__(self, score: float, seconds: float) -> None:
         assert 0 <= score <= 1
-        assert seconds == 3600
+        assert seconds > 0
 
     def __call__(self, epoch: int, score: float, loss: float = 0.0) -> bool:
         return True
@@ -216,17 +216,15 @@ class Once:
 def test_both_pipelines_run(small_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "Until", Once)
     monkeypatch.setattr(pipeline, "EPOCHS", 2)
-    (group,) = pipeline.groups(str(small_bert), students=60, tokens=8, padded=12, layers=1, hours=1, rounds=1)
+    (group,) = pipeline.groups(str(small_bert), students=60, tokens=8, padded=12, layers=1, rounds=1)
     rows = timing.measured("pipeline", group, 7, "cpu")
     assert [row["way"] for row in rows] == [names.OURS, names.STRAIGHTFORWARD]
 
 
-def test_the_straightforward_way_ends_at_the_score_or_with_an_error() -> None:
+def test_the_straightforward_way_ends_at_the_score_or_when_the_time_is_up() -> None:
     assert pipeline.Until(0.7, 60)(1, 0.7)
     assert not pipeline.Until(0.7, 60)(1, 0.69)
-    assert pipeline.Until(0.7, 0)(1, 0.8)
-    with pytest.raises(TimeoutError, match=r"0\.600 is below 0\.700"):
-        pipeline.Until(0.7, -1)(1, 0.6)
+    assert pipeline.Until(0.7, -1)(1, 0.69)
 
 
 def test_every_way_of_every_group_is_measured(rows: pd.DataFrame) -> None:

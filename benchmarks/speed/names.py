@@ -15,3 +15,5 @@ JOINT = "joint"
 STUDENTS, EDGES, LENGTH = "students", "edges", "tokens of a text"
 EQUAL_SCORE = "to the same score"
 STRAIGHTFORWARD = "straightforward"
+GIVEN_UP = 20
+"""Times our own time after which the straightforward pipeline is given up, at the end of an epoch."""

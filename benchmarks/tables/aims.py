@@ -16,8 +16,8 @@ LONG = 64
 CAPTION = (
     "What the suite's speed ought to be, and is. Ratios of times within one run, with 95 % intervals: texts of mixed "
     f"length; texts of one length from {LONG} tokens on, the worst; a convolution forward and backward; an epoch; from "
-    "texts to the same validation score; an epoch over cached states. Met and missed: the interval lies on that side "
-    "of the aim; undecided: it holds the aim."
+    f"texts to the same validation score, the straightforward way given up after {names.GIVEN_UP} times as long; an "
+    "epoch over cached states. Met and missed: the interval lies on that side of the aim; undecided: it holds the aim."
 )
 
 
