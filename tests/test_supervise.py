@@ -141,7 +141,7 @@ def test_score_reports_what_failed_before(place: Path) -> None:
 )
 def test_the_seal_leaves_the_working_folder_open(tmp_path: Path, mirror: str, said: str) -> None:
     (tmp_path / "mine").touch()
-    script = "from benchmarks import seal; seal.close(); open('mine')"
+    script = "from benchmarks.jobs import seal; seal.close(); open('mine')"
     done = run([sys.executable, "-c", script], tmp_path, SGN_MIRROR=mirror, PYTHONPATH=str(ROOT))
     assert said in done.stderr
     assert bool(said) == (done.returncode != 0)
