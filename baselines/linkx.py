@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from sgn.blocks import GRAPH_SPACE, Dropout, GraphKnobs, tabular, tabular_size
+from sgn.blocks import GRAPH_SPACE, GraphKnobs, tabular, tabular_size
+from sgn.dropout import Dropout
 from sgn.errors import NotApplicableError
 from sgn.graph import StudentGraph, TrainingView
 

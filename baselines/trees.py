@@ -32,8 +32,8 @@ class Config:
 
 
 SPACE = {
-    "lr": FloatDistribution(0.02, 0.2, log=True),
-    "leaves": IntDistribution(4, 63, log=True),
+    "lr": FloatDistribution(0.03, 0.3, log=True),
+    "leaves": IntDistribution(4, 31, log=True),
     "students": IntDistribution(2, 40, log=True),
     "columns": FloatDistribution(0.2, 1.0),
     "l2": FloatDistribution(1e-2, 10.0, log=True),
@@ -64,7 +64,7 @@ def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predic
         "seed": seed,
         "num_threads": torch.get_num_threads(),
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,  # a sixth faster than by rows where columns are many
         "verbosity": -1,
     }
     x = inputs(view.graph)

@@ -1,4 +1,4 @@
-"""Verb `encode`: a dataset's texts to tokens and to the frozen states of a recipe, once a dataset."""
+"""Verb `encode`: a dataset's texts to tokens and frozen states, once for all recipes that read alike."""
 
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,15 @@ from benchmarks.data.storage import load_graph, write_json
 from benchmarks.jobs.outcome import NotApplicableError
 from benchmarks.training import weights
 from benchmarks.training.reading import activations, reader, trained
-from benchmarks.training.recipes import per_split
 from benchmarks.training.views import torch_device
 from sgn.encoder import distinct, read_states, tokenize
 
 
 def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Path) -> None:
-    """Write tokens, and a frozen recipe's states; the frozen layers' activations go to the cache for `finetune`."""
+    """Write tokens and the untrained Transformer's states.
+
+    On their way lie the activations below the layers that the recipe trains: they go to the cache for `finetune`.
+    """
     graph = load_graph(data)
     if not any(graph.texts):
         raise NotApplicableError("the dataset has no text")
@@ -27,8 +29,7 @@ def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Pa
 
     where = torch_device(device)
     below = activations(pretrained, tokens, trained(recipe, pretrained), recipe, cache, where)
-    if not per_split(recipe):
-        states = read_states(reader(pretrained, recipe, where), below, where)
-        np.savez(output / "states.npz", states=states.numpy(), index=index.numpy())
+    states = read_states(reader(pretrained, recipe, where), below, where)
+    np.savez(output / "states.npz", states=states.numpy(), index=index.numpy())
     lengths = tokens.lengths().double()
     print(f"{len(index)} texts, {len(texts)} distinct, {lengths.mean():.1f} tokens on average")

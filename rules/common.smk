@@ -119,30 +119,29 @@ def recipe_states(wildcards, recipe, purpose):
     base = f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}"
     if per_split(config["recipes"][recipe]):
         return [f"{base}/{split}/{purpose}" for split in splits_of(wildcards)]
-    return [f"{base}/frozen"]
+    return [reading_of(wildcards, recipe)]
 
 
-def tokens_of(wildcards, recipe):
-    """The folder with a recipe's tokens. Recipes whose states are a split's own share one where they read alike."""
+def reading_of(wildcards, recipe):
+    """The folder with a recipe's tokens and frozen states. Recipes that read alike share that of the first."""
     asked = config["recipes"][recipe]
-    alike = [
-        name
-        for name, entry in config["recipes"].items()
-        if per_split(entry) and all(entry.get(key) == asked.get(key) for key in ("weights", "sha256", "tokens"))
-    ]
-    owner = alike[0] if per_split(asked) else recipe
-    return f"results/{wildcards.tier}/states/{wildcards.dataset}/{owner}/frozen"
+    how = ("weights", "sha256", "tokens", "pooling", "precision")
+    first = next(
+        name for name, entry in config["recipes"].items() if all(entry.get(key) == asked.get(key) for key in how)
+    )
+    of = wildcards.get("dataset") or wildcards.get("family")
+    return f"results/{wildcards.tier}/states/{of}/{first}/frozen"
 
 
-def tokens_of_recipe(wildcards):
-    """Tokens of a recipe that is fine-tuned or pretrained."""
-    return tokens_of(wildcards, wildcards.recipe)
+def reading_of_recipe(wildcards):
+    """The same of a recipe that is fine-tuned or pretrained."""
+    return reading_of(wildcards, wildcards.recipe)
 
 
 def encoded_of(wildcards):
     """Tokens of a model's recipe, for a model that trains through the encoder; none for a model without text."""
     recipe = recipe_of(config, wildcards.model)
-    return [tokens_of(wildcards, recipe)] if recipe else []
+    return [reading_of(wildcards, recipe)] if recipe else []
 
 
 def other_states(wildcards):
@@ -229,8 +228,9 @@ def family_states(wildcards):
     recipe = recipe_of(config, wildcards.model)
     if recipe is None:
         return []
-    base = f"results/{wildcards.tier}/states/{wildcards.family}/{recipe}"
-    return [f"{base}/{'reporting' if per_split(config['recipes'][recipe]) else 'frozen'}"]
+    if per_split(config["recipes"][recipe]):
+        return [f"results/{wildcards.tier}/states/{wildcards.family}/{recipe}/reporting"]
+    return [reading_of(wildcards, recipe)]
 
 
 def family_predictions(wildcards):
@@ -248,7 +248,7 @@ def costs_of(wildcards):
     return {
         "models": models,
         "recipes": {recipe: config["recipes"][recipe] for recipe in recipes},
-        "encoded": {recipe: tokens_of(wildcards, recipe) for recipe in recipes},
+        "encoded": {recipe: reading_of(wildcards, recipe) for recipe in recipes},
     }
 
 

@@ -72,7 +72,7 @@ rule finetune_family:
     """Fine-tune a recipe on each cell with its default hyper-parameters."""
     input:
         data="results/{tier}/data/{family}",
-        encoded="results/{tier}/states/{family}/{recipe}/frozen",
+        encoded=reading_of_recipe,
     output:
         directory("results/{tier}/states/{family}/{recipe}/reporting"),
     log:

@@ -34,7 +34,7 @@ rule tune_recipe:
     """Search a recipe's hyper-parameters on a split."""
     input:
         data="results/{tier}/data/{dataset}",
-        encoded=tokens_of_recipe,
+        encoded=reading_of_recipe,
     output:
         directory("results/{tier}/states/{dataset}/{recipe}/{split}/selection"),
     log:
@@ -69,7 +69,7 @@ rule finetune:
     """Fine-tune a recipe on a split with its frozen hyper-parameters, once a seed."""
     input:
         data="results/{tier}/data/{dataset}",
-        encoded=tokens_of_recipe,
+        encoded=reading_of_recipe,
         search=search_of_recipe,
     output:
         directory("results/{tier}/states/{dataset}/{recipe}/{split}/reporting"),

@@ -13,6 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sgn.dropout import Dropout
 from sgn.fit import Training
 from sgn.graph import Adjacency, StudentGraph
 
@@ -158,31 +159,6 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm1d,
     "none": lambda width: nn.Identity(),
 }
-
-
-class Dropout(nn.Module):
-    """Leave each entry out with probability `rate` in training (Srivastava et al., 2014, JMLR 15), the others larger.
-
-    torch draws a double an entry on a CPU, which took two fifths of an epoch; 16 random bits do, and need a quarter of
-    the time. `rate` is rounded to that grain. Raises ValueError for a rate outside [0, 1).
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        if not 0 <= rate < 1:
-            raise ValueError(f"dropout is a share from 0 up to, not including, 1: not {rate}")
-        self.left_out = min(round(rate * GRAINS), GRAINS - 1)
-
-    def forward(self, h: Tensor) -> Tensor:
-        """Any shape to the same."""
-        if not self.training or not self.left_out:
-            return h
-        words = torch.empty((h.numel() + 3) // 4, dtype=torch.int64, device=h.device).random_(-(2**63), None)
-        bits = words.view(torch.int16)[: h.numel()].view(h.shape)  # uniform in [-2^15, 2^15)
-        return h * ((bits >= self.left_out - GRAINS // 2) * (GRAINS / (GRAINS - self.left_out)))
-
-
-GRAINS = 2**16
 
 
 class States(nn.Module):

@@ -17,6 +17,7 @@ import torch
 from optuna.distributions import FloatDistribution
 from torch import Tensor, nn
 
+from sgn.dropout import Dropout
 from sgn.fit import Report, run_epochs
 from sgn.graph import TrainingView
 from sgn.task import Task
@@ -138,6 +139,10 @@ class Reader(nn.Module):
     def __init__(self, top: nn.Module, pooling: str | None = None, bf16: bool = False) -> None:
         super().__init__()
         self.top = top
+        for part in list(top.modules()):
+            for name, layer in part.named_children():
+                if isinstance(layer, nn.Dropout):  # that of torch takes a twelfth of an epoch on a CPU
+                    setattr(part, name, Dropout(layer.p).train(layer.training))
         self.pooling = pooling or ("last" if structure_of(top).decoder else "mean")
         self.bf16 = bf16
 
@@ -169,7 +174,7 @@ class Classifier(nn.Module):
     def __init__(self, reader: Reader, outputs: int, dropout: float) -> None:
         super().__init__()
         self.reader = reader
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(reader.size, outputs)
 
     def forward(self, given: Tensor, mask: Tensor) -> Tensor:

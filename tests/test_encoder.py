@@ -12,6 +12,7 @@ from benchmarks.data.dataset import Dataset
 from benchmarks.jobs.outcome import NotAvailableError
 from benchmarks.training import weights
 from sgn import encoder
+from sgn.dropout import Dropout
 from sgn.encoder import (
     Classifier,
     Config,
@@ -135,6 +136,17 @@ def test_states_equal_plain_transformers(
         states = read_states(reader, below)
         assert len(states) == len(set(texts_for(kind)))
         assert torch.allclose(states[index], plain[kind, pooling], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_reader_drops_out_as_its_model_does(saved: dict[str, weights.Pretrained], kind: str) -> None:
+    model = saved[kind].model
+    theirs = {name: layer.p for name, layer in cut(model, 4)[1].named_modules() if isinstance(layer, torch.nn.Dropout)}
+    top = Reader(cut(model, 4)[1]).top
+    ours = {name: layer.p for name, layer in top.named_modules() if isinstance(layer, Dropout)}
+    assert ours == theirs
+    assert kind == "llama" or ours
+    assert not any(layer.training for layer in top.modules())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import learnable
@@ -109,6 +110,13 @@ def encoded(tmp_path_factory: pytest.TempPathFactory, small_bert: Path) -> tuple
     encode.run(place / "data", recipe, place / "cache", "cpu", place / "encoded")
     encode.run(place / "data", recipe | {"finetune": "frozen"}, place / "cache", "cpu", place / "frozen")
     return place, recipe
+
+
+def test_encoding_gives_the_same_frozen_states_whatever_is_trained_later(encoded: tuple) -> None:
+    place, _ = encoded
+    with np.load(place / "encoded" / "states.npz") as later, np.load(place / "frozen" / "states.npz") as frozen:
+        assert np.array_equal(later["index"], frozen["index"])
+        assert np.allclose(later["states"], frozen["states"], atol=1e-6)
 
 
 @pytest.mark.parametrize(

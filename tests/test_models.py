@@ -12,7 +12,7 @@ from benchmarks.jobs.modules import load
 from benchmarks.training.cases import case, learnable
 from benchmarks.training.conformance import CHECKS, NOT_APPLICABLE, OK, Check
 from benchmarks.training.runs import fit_of
-from sgn.blocks import Dropout
+from sgn.dropout import Dropout
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
 

@@ -295,7 +295,6 @@ def test_a_pretrained_recipe_that_is_not_fine_tuned_has_nothing_to_tune(
     encoded.mkdir()
     output.mkdir()
     encode.run(data, recipe, tmp_path / "cache", "cpu", encoded)
-    assert not (encoded / "states.npz").exists()
     tune_recipe.run(data, encoded, recipe, "0", [1000], tmp_path / "cache", "cpu", output)
     assert json.loads((output / "trials.json").read_text(encoding="utf-8")) == []
     assert json.loads((output / "best.json").read_text(encoding="utf-8"))["params"] == {}
