@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from sgn import blocks
 from sgn.blocks import FeedForward, Knobs, Stack
-from sgn.fit import Predictor, Report
+from sgn.fit import EarlyStopping, Predictor, Report
 from sgn.fit import fit as fit_module
 from sgn.graph import Adjacency, StudentGraph, TrainingView
 from sgn.propagation import masses, propagation, shares, spread
@@ -71,8 +71,10 @@ def smoothed(config: Config, operator: Adjacency, z: Tensor, known: Tensor) -> T
 
 def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predictor:
     """Train the MLP by the same rule as any; what counts is the score after correcting and smoothing."""
-    task = view.task
-    base = fit_module(Base, config, view, seed, copy.copy(report))
+    task, own = view.task, copy.copy(report)
+    if isinstance(own, EarlyStopping):  # a search compares trials by the smoothed score, not by the MLP's on its way
+        own.watch = lambda spent, best: None
+    base = fit_module(Base, config, view, seed, own)
 
     def predict(graph: StudentGraph) -> Tensor:
         first = base(graph)

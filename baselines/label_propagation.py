@@ -2,7 +2,7 @@
 
 Zhu & Ghahramani (2002, http://mlg.eng.cam.ac.uk/zoubin/papers/CMU-CALD-02-107.pdf) with the symmetric normalization of
 Zhou et al. (2004, https://papers.nips.cc/paper/2506). Whom no label reaches gets the class shares of the training
-students; so does everybody where the split hides students from training, for then no label may be shown.
+students. Where the split hides students from training no label may be shown, so there it does not apply.
 Floor 1: imports sgn only.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from optuna.distributions import FloatDistribution, IntDistribution
 from torch import Tensor
 
+from sgn.errors import NotApplicableError
 from sgn.fit import Predictor, Report
 from sgn.graph import StudentGraph, TrainingView
 from sgn.propagation import propagation, shares, spread
@@ -28,15 +29,18 @@ SPACE = {"alpha": FloatDistribution(0.1, 0.999), "iterations": IntDistribution(1
 
 
 def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predictor:
-    """Count the classes; the rest happens when predicting."""
+    """Count the classes; the rest happens when predicting.
+
+    Raises NotApplicableError where the split hides students.
+    """
+    if view.graph.known is None:
+        raise NotApplicableError("label propagation needs labels of others, and this split hides students from it")
     task = view.task
     everywhere = shares(task, task.one_hot(view.labels[view.train]).sum(0, keepdim=True))  # [1, K]
 
     def predict(graph: StudentGraph) -> Tensor:
-        if graph.known is None:
-            return everywhere.expand(len(graph), -1)
-        operator = propagation(graph)
-        mass = spread(operator, graph.known, config.alpha, config.iterations, lambda h: h.clamp(0, 1))
+        assert graph.known is not None
+        mass = spread(propagation(graph), graph.known, config.alpha, config.iterations, lambda h: h.clamp(0, 1))
         return shares(task, mass, everywhere)
 
     report(1, task.score(predict(view.graph)[view.validation], view.labels[view.validation]))

@@ -79,6 +79,8 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
             yield f"{key}.recipe = {_unknown(recipe, config['recipes'])}"
         elif model in config["models"] and trials_of(config, model) < 1:
             yield f"trials = {config['trials']}; recipe {recipe!r} takes as many, and {model!r} needs one of its own"
+        elif recipe and "tuned_as" in config["recipes"][recipe]:
+            yield f"{key}.recipe = {recipe!r}: it is tuned as another; expected one with a search of its own"
     for recipe, entry in config["recipes"].items():
         if (other := entry.get("tuned_as", recipe)) not in config["recipes"]:
             yield f"recipes.{recipe}.tuned_as = {_unknown(other, config['recipes'])}"
@@ -241,10 +243,12 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                     yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"
                 seen.add((model, variant))
                 yield from _control(where, variant, changes)
+                recipe = config["recipes"].get(changes.get("recipe", recipe_of(config, model)))
+                if changes.get("labels") == "permuted" and recipe and recipes.per_split(recipe):
+                    yield f"{where}: its states were fine-tuned on true labels; name a recipe that is frozen"
                 if "text" in changes:
                     yield from _told(f"{where}.text", group.get("datasets", config["datasets"]), config)
                 if "draws" in changes:
-                    recipe = config["recipes"].get(changes.get("recipe", recipe_of(config, model)))
                     yield from _draws(f"{where}.draws", changes["draws"], recipe, config["selection_seeds"])
                 for key, value in changes.items():
                     if key not in knobs:

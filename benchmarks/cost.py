@@ -100,15 +100,19 @@ def _recipe(
     from benchmarks.finetune import Finetuning
     from benchmarks.training import weights
     from benchmarks.training.reading import reader
+    from benchmarks.training.recipes import finetuned
     from sgn.encoder import cut, distinct, read_below, read_states, tokenize
 
     seal.close()
     params = read_json(search / "best.json")["params"] if search else {}
     with tempfile.TemporaryDirectory() as cache:
+        learned = 0
 
         def train() -> None:
+            nonlocal learned
             tuning = Finetuning(data, encoded, recipe, split, Path(cache), device)
             tuning.save({seed: tuning.states(params, seed, lambda line: None)}, output)
+            learned = sum(p.numel() for p in tuning.reader.parameters()) if finetuned(recipe) else 0
 
         (seconds,) = clock.whole(train)(clock.clock_of(device))
         peak = clock.peak_gigabytes(device)
@@ -129,6 +133,7 @@ def _recipe(
         "recipe_training": seconds,
         "recipe_inference": float(pd.DataFrame(rows)["seconds"].median()) * INFERRED / len(texts),
         "recipe_peak_gigabytes": peak,
+        "recipe_learned": float(learned),
         "recipe_parameters": float(sum(p.numel() for p in pretrained.model.parameters())),
     }
 

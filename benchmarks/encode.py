@@ -28,8 +28,16 @@ def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Pa
     write_json(output / "weights.json", {"name": recipe["weights"], "sha256": pretrained.sha256})
 
     where = torch_device(device)
-    below = activations(pretrained, tokens, trained(recipe, pretrained), recipe, cache, where)
-    states = read_states(reader(pretrained, recipe, where), below, where)
-    np.savez(output / "states.npz", states=states.numpy(), index=index.numpy())
+
+    def read(recipe: dict[str, Any]) -> np.ndarray:
+        below = activations(pretrained, tokens, trained(recipe, pretrained), recipe, cache, where)
+        return read_states(reader(pretrained, recipe, where), below, where).numpy()
+
+    try:
+        states = read(recipe)
+    except ValueError as error:  # of layers that cannot be trained: the job that would train them fails, others read on
+        print(error)
+        states = read(recipe | {"finetune": "frozen"})
+    np.savez(output / "states.npz", states=states, index=index.numpy())
     lengths = tokens.lengths().double()
     print(f"{len(index)} texts, {len(texts)} distinct, {lengths.mean():.1f} tokens on average")

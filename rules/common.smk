@@ -15,7 +15,7 @@ from benchmarks.entries import (
     variant_recipes,
     variants_of,
 )
-from benchmarks.training.recipes import finetuned, per_split, trials
+from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
 from benchmarks.jobs.source import code_hash
 from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs
 
@@ -124,13 +124,16 @@ def recipe_states(wildcards, recipe, purpose):
 
 def reading_of(wildcards, recipe):
     """The folder with a recipe's tokens and frozen states. Recipes that read alike share that of the first."""
-    asked = config["recipes"][recipe]
-    how = ("weights", "sha256", "tokens", "pooling", "precision")
-    first = next(
-        name for name, entry in config["recipes"].items() if all(entry.get(key) == asked.get(key) for key in how)
-    )
+    how = reading(config["recipes"][recipe])
+    first = next(name for name, entry in config["recipes"].items() if reading(entry) == how)
     of = wildcards.get("dataset") or wildcards.get("family")
     return f"results/{wildcards.tier}/states/{of}/{first}/frozen"
+
+
+def how_to_read(wildcards):
+    """A recipe's way of reading, and how many layers it will change: what lies below these is kept for it."""
+    entry = config["recipes"][wildcards.recipe]
+    return reading(entry) | {"finetune": layers_changed(entry)}
 
 
 def reading_of_recipe(wildcards):

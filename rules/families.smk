@@ -50,7 +50,7 @@ rule encode_family:
         code=code_of("benchmarks.each", "benchmarks.encode"),
         grid=as_json(of_family("grid")),
         options=as_json(of_family("options")),
-        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        recipe=as_json(how_to_read),
         threads=config["threads"],
         device=DEVICE,
     message:

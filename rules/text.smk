@@ -16,7 +16,7 @@ rule encode:
         **RESOURCES,
     params:
         code=code_of("benchmarks.encode"),
-        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        recipe=as_json(how_to_read),
         threads=config["threads"],
         device=DEVICE,
     message:

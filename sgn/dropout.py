@@ -27,4 +27,5 @@ class Dropout(nn.Dropout):
             return h
         words = torch.empty((h.numel() + 3) // 4, dtype=torch.int64, device=h.device).random_(-(2**63), None)
         bits = words.view(torch.int16)[: h.numel()].view(h.shape)  # uniform in [-2^15, 2^15)
-        return h * ((bits >= self.left_out - GRAINS // 2) * (GRAINS / (GRAINS - self.left_out)))
+        kept = (bits >= self.left_out - GRAINS // 2) * (GRAINS / (GRAINS - self.left_out))
+        return h * kept.to(h.dtype)

@@ -12,7 +12,18 @@ from sklearn.metrics import roc_auc_score
 from benchmarks import check_controls
 from benchmarks.analysis import controls
 from benchmarks.analysis.columns import COLUMNS
-from benchmarks.analysis.controls import FAILS, HOLDS, UNCHECKED, at_chance, judged, paired, ranked, sentences, shown
+from benchmarks.analysis.controls import (
+    FAILS,
+    HOLDS,
+    POWERLESS,
+    UNCHECKED,
+    at_chance,
+    judged,
+    paired,
+    ranked,
+    sentences,
+    shown,
+)
 from benchmarks.data.storage import write_json
 from benchmarks.jobs.outcome import Outcome
 
@@ -84,13 +95,24 @@ def test_a_draw_far_off_chance_is_no_failure_but_a_band_of_one_run_would_say_so(
     assert verdicts().loc[("permuted labels", "permuted labels"), "verdict"] == HOLDS
 
 
-def test_off_chance_is_a_t_test_of_the_draws() -> None:
+def test_off_chance_is_a_t_test_of_the_draws_whose_splits_count_as_one() -> None:
     labels, rows = toy(permuted=0.2)
     found = at_chance("binary", labels, rows[PERMUTED])
-    areas = [roc_auc_score(labels[split], p[:, 0]) for (split, _), p in rows[PERMUTED].items()]
+    areas = [
+        np.mean([roc_auc_score(labels[split], rows[PERMUTED][split, seed][:, 0]) for split in labels])
+        for seed in range(DRAWS)
+    ]
     theirs = scipy_stats.ttest_1samp(areas, 0.5)
     assert found["value"] / found["error"] == pytest.approx(theirs.statistic)
-    assert found["freedom"] == theirs.df == 2 * DRAWS - 1
+    assert (found["runs"], found["freedom"]) == (2 * DRAWS, theirs.df)
+
+
+def test_a_bound_that_chance_cannot_be_missed_by_is_no_control() -> None:
+    labels, _ = toy()
+    wild = {("0", seed): chances(np.random.default_rng(seed), labels["0"], 8.0 * (-1) ** seed) for seed in range(3)}
+    frame = pd.DataFrame([at_chance("binary", labels, wild)]).assign(control="permuted labels", dataset="toy")
+    found = judged(frame.assign(model="bert-gcn", variant="permuted labels"))
+    assert found["verdict"].tolist() == [POWERLESS]
 
 
 def test_one_draw_shows_no_noise_and_is_not_checked() -> None:

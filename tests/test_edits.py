@@ -192,3 +192,18 @@ def test_each_variant_is_a_run_of_its_own(tmp_path: Path) -> None:
     with np.load(folders["output"] / "predictions.npz", allow_pickle=False) as file:
         seen = {file[f"{variant}/0/0/test"].tobytes() for variant in ("base", *variants)}
     assert len(seen) == 1 + len(variants)
+
+
+def test_a_model_that_reads_the_words_themselves_sees_other_words(tmp_path: Path) -> None:
+    """What no encoder has read is told apart in the cache, too."""
+    folders = {kind: tmp_path / kind for kind in ("data", "sealed", "cache", "output")}
+    for folder in folders.values():
+        folder.mkdir()
+    save_dataset(learnable(), folders["data"], folders["sealed"])
+    variants = {name: {"graph": name} for name in ("shuffled_text", "no_text")}
+    train.run(
+        folders["data"], "baselines.logistic", ["0"], [0], 20, 20, folders["cache"], "cpu", folders["output"],
+        variants=variants,
+    )  # fmt: skip
+    with np.load(folders["output"] / "predictions.npz", allow_pickle=False) as file:
+        assert len({file[f"{variant}/0/0/test"].tobytes() for variant in ("base", *variants)}) == 3

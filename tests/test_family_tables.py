@@ -34,6 +34,7 @@ def family(folder: Path, dial: str, scores: dict[float, float], splits: tuple[st
     for name, rows in (("runs", runs), ("alerts", alerts), ("outcomes", ended)):
         pd.DataFrame(rows).assign(dataset=folder.name).to_parquet(folder / f"{name}.parquet", index=False)
     card = {"kind": "binary", "target": "drops out", "text": "drawn", "classes": ["stays", "drops out"]}
+    card |= {"students": 200}
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
     return folder
 

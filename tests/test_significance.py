@@ -169,7 +169,7 @@ def test_a_reliability_diagram_has_a_line_a_model_and_the_diagonal(found: Record
     figure = load("benchmarks.figures.reliability").make(enough)
     assert [len(axis.lines) for axis in figure.axes if axis.get_visible()] == [5] * 5
     assert figure.axes[0].lines[-1].get_xydata() == pytest.approx(np.array([[0.3, 0.2], [0.7, 0.8]]))
-    assert figure.axes[0].get_title() == "toy0\nn = 150 students of 2 splits, 4 runs"
+    assert figure.axes[0].get_title() == "toy0\nn = 150 tested of 2 splits, 4 runs"
     plt.close(figure)
 
 

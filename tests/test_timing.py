@@ -174,7 +174,7 @@ def sizes(small_bert: Path) -> dict[str, dict[str, Any]]:
         "propagate": {"students": 50, "edges": 200, "width": 8},
         "train": weights
         | {"models": models, "students": 60, "edges": 200, "writers": 60, "tokens": 8, "layers": 1, "batch": 16},
-        "grow": weights | {"states": 8, "students": [50, 100], "edges": [200, 400], "lengths": [8, 16]},
+        "grow": weights | {"states": 8, "students": [50, 100, 200], "edges": [200, 400], "lengths": [8, 16]},
     }
 
 
@@ -418,13 +418,14 @@ def test_edges_of_a_random_graph_stand_in_both_directions() -> None:
     assert grow.DEGREE > 0
 
 
+SIZES = (1000, 2000, 4000)
+
+
 @pytest.fixture
 def measured(tmp_path: Path) -> records.Records:
     """Made-up timings of all that tables and figures look for, and costs of two models, of which one failed."""
-    grown = [
-        save(tmp_path / f"grow{n}", {"bert-gcn": times(n / 1e4, n)}, names.STUDENTS, "grow", n) for n in (1000, 4000)
-    ]
-    for n, folder in zip((1000, 4000), grown, strict=True):
+    grown = [save(tmp_path / f"grow{n}", {"bert-gcn": times(n / 1e4, n)}, names.STUDENTS, "grow", n) for n in SIZES]
+    for n, folder in zip(SIZES, grown, strict=True):
         rows = pd.read_parquet(folder / "timings.parquet").assign(base_gigabytes=0.3, peak_gigabytes=0.3 + n / 1e4)
         rows.to_parquet(folder / "timings.parquet")
     product = save(tmp_path / "product", {names.OURS: times(2, 1), names.COPY: times(1, 2)}, "product", "propagate", 50)
@@ -433,7 +434,7 @@ def measured(tmp_path: Path) -> records.Records:
         pd.read_parquet(folder / "timings.parquet").assign(flops=4e9, moved=2e9).to_parquet(folder / "timings.parquet")
     good = {"dataset": "toy", "model": "bert-gcn", "recipe": "r", "parameters": 1234.0, "peak_gigabytes": 0.5}
     good |= {"tuning": 10.0, "recipe_tuning": 20.0, "training": 1.0, "recipe_training": 2.0, "inference": 0.1}
-    good |= {"recipe_inference": 0.2, "recipe_peak_gigabytes": 0.9, "recipe_parameters": 5e6}
+    good |= {"recipe_inference": 0.2, "recipe_peak_gigabytes": 0.9, "recipe_parameters": 5e6, "recipe_learned": 2e6}
     failed = {"dataset": "toy", "model": "gcn", "recipe": "", "reason": "RuntimeError: no luck"}
     costs = tmp_path / "cost-toy"
     costs.mkdir()
@@ -460,7 +461,7 @@ def test_tables_say_what_was_measured(measured: records.Records) -> None:
     assert "GCN on toy: RuntimeError: no luck" in frame.attrs["notes"]
     assert "On a GPU: not measured." in frame.attrs["notes"][0]
     shown = speed.make(measured)
-    assert len(shown) == 6
+    assert len(shown) == 7
     assert "train was not measured: TimeoutError: too slow." in shown.attrs["notes"]
     shares = shown["Share of peak", ""].dropna()
     assert shares.to_list() == pytest.approx([0.5, 0.5], rel=0.1)

@@ -21,7 +21,8 @@ COLUMNS = {
     "uses": ["dataset", "model", "variant", "recipe"],
     "pairs": [
         "dataset", "question", "model", "variant", "reference", "reference_variant", "split", "metric", "by", "runs",
-        "score", "score_low", "score_high", "difference", "low", "high", "p", "p_adjusted", "verdict", "floor",
+        "score", "score_low", "score_high", "reference_low", "reference_high", "difference", "low", "high", "p",
+        "p_adjusted", "verdict", "floor",
     ],
     "controls": ["dataset", "control", "model", "variant", "runs", "value", "error", "freedom"],
     "fairness": [

@@ -144,21 +144,22 @@ def _replicates(sealed: Sealed, counts: dict[str, np.ndarray], runs: dict[Cell, 
 
 
 def _compared(sealed: Sealed, splits: list[str], one: list[Replicates], two: list[Replicates]) -> dict[str, Any]:
-    """The difference of two rows over `splits`, and the first one's own score."""
+    """The difference of two rows over `splits`, and the intervals of their own scores."""
     floors = [stats.resolution_floor(a.influence - b.influence) for a, b in zip(one, two, strict=True)]
     scores = np.array([[r.score for r in side] for side in (one, two)])
     if sealed.folds:
         ratio = float(np.mean([len(sealed.labels[split]) / sealed.trained[split] for split in splits]))
-        estimate, own = (stats.corrected_t(values, ratio) for values in (scores[0] - scores[1], scores[0]))
+        estimate, own, other = (stats.corrected_t(values, ratio) for values in (scores[0] - scores[1], *scores))
         by = f"{len(splits)} folds"
     else:
         draws = [np.mean([r.draws for r in side], axis=0) for side in (one, two)]
         estimate = stats.percentile(float((scores[0] - scores[1]).mean()), draws[0] - draws[1])
-        own = stats.percentile(float(scores[0].mean()), draws[0])
+        own, other = (stats.percentile(float(s.mean()), d) for s, d in zip(scores, draws, strict=True))
         by = "students and seeds"
     return {
         "estimate": estimate, "by": by, "runs": sum(len(r.seeds) for r in one), "floor": float(np.mean(floors)),
         "score": own.value, "score_low": own.low, "score_high": own.high,
+        "reference_low": other.low, "reference_high": other.high,
     }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from benchmarks.training.variants import BASE, PERMUTED, SHUFFLED
 LEVEL = 0.001
 CHANCE = 0.5
 ORACLE = "oracle"
-HOLDS, FAILS, UNCHECKED = "holds", "FAILS", "not checked"
+HOLDS, FAILS, UNCHECKED, POWERLESS = "holds", "FAILS", "not checked", "cannot fail"
 
 Runs = dict[tuple[str, int], np.ndarray]  # test probabilities [n, K] by split (of a family: cell and split) and seed
 
@@ -45,10 +45,14 @@ def shown(kind: str, labels: dict[str, np.ndarray], rows: dict[Row, Runs], text_
 
 
 def at_chance(kind: str, labels: dict[str, np.ndarray], runs: Runs) -> dict[str, Any]:
-    """How far off chance a row's draws rank students, in the mean; one draw alone shows no noise."""
-    found = np.array([ranked(kind, labels[split], answers) for (split, _), answers in runs.items()])
-    error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
-    return {"runs": len(found), "value": found.mean() - CHANCE, "error": error, "freedom": len(found) - 1.0}
+    """How far off chance a row's draws rank students, in the mean; one draw alone shows no noise.
+
+    A draw is the same on all splits, the swap of classes included: its splits count as one.
+    """
+    each = [(seed, ranked(kind, labels[split], answers)) for (split, seed), answers in runs.items()]
+    found = pd.DataFrame(each, columns=["seed", "share"]).groupby("seed")["share"].mean()
+    error = found.std() / np.sqrt(len(found)) if len(found) > 1 else np.nan
+    return {"runs": len(each), "value": found.mean() - CHANCE, "error": error, "freedom": len(found) - 1.0}
 
 
 def ranked(kind: str, labels: np.ndarray, answers: np.ndarray) -> float:
@@ -94,14 +98,16 @@ def _mean(kind: str, labels: dict[str, np.ndarray], runs: Runs, splits: list[str
 def judged(controls: pd.DataFrame) -> pd.DataFrame:
     """Controls with the `bound` that `value` must keep, and a verdict.
 
-    Chance may be missed to neither side; worse than with the true text, or than the oracle, is as it should be.
+    Chance may be missed to neither side; worse than with the true text, or than the oracle, is as it should be. A bound
+    that chance cannot be missed by lets everything pass, and the verdict says so.
     """
     known = controls["value"].notna() & controls["error"].notna()
     sides = np.where(controls["control"] == PERMUTED, 2, 1)
     level = LEVEL / max(int(known.sum()), 1)
     bound = controls["error"].astype(float) * student_t.isf(level / sides, controls["freedom"].astype(float))
     value = np.where(sides == 2, controls["value"].abs(), controls["value"]).astype(float)
-    return controls.assign(bound=bound, verdict=np.where(~known, UNCHECKED, np.where(value <= bound, HOLDS, FAILS)))
+    passed = np.where((sides == 2) & (bound >= CHANCE), POWERLESS, HOLDS)
+    return controls.assign(bound=bound, verdict=np.where(~known, UNCHECKED, np.where(value <= bound, passed, FAILS)))
 
 
 def sentences(judged: pd.DataFrame) -> Iterator[str]:

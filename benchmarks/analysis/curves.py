@@ -41,6 +41,16 @@ def key(records: Records, shown: Iterable[str]) -> list[Line2D]:
     return [*handles, Line2D([], [], color=GREY, marker=".", linestyle="", alpha=0.6, label="one run")]
 
 
+def chance_key() -> Line2D:
+    """Handle of the line that shows what chance gives."""
+    return Line2D([], [], color=GREY, linestyle="--", linewidth=0.9, label="by chance")
+
+
+def title(name: str, family: Family) -> str:
+    """Which dataset a family is of, its dial left out of the name, and what is predicted."""
+    return f"{name.split('-', 1)[-1]}: {family.card['target']}"
+
+
 def note_of(family: Family, rows: pd.DataFrame, dial: str) -> str:
     """How many students are tested in a cell, how many runs a mean is of, and how many rows of cells have none."""
     fewest, most, runs = rows["students"].min(), rows["students"].max(), rows.groupby([dial, "model"]).size().max()

@@ -4,9 +4,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from benchmarks.analysis.curves import curves, key, note_of
+from benchmarks.analysis.curves import chance_key, curves, key, note_of, title
 from benchmarks.analysis.families import as_deployed, models_in, varying
 from benchmarks.analysis.records import METRICS, Family, Records
 from benchmarks.analysis.style import GREY
@@ -29,7 +28,7 @@ def make(records: Records) -> Figure:
     for row, (name, family) in zip(axes, families.items(), strict=True):
         _row(list(row), records, name, family)
     shown = {model for family in families.values() for model in family.runs["model"]}
-    handles = [*key(records, shown), Line2D([], [], color=GREY, linestyle="--", linewidth=0.9, label="by chance")]
+    handles = [*key(records, shown), chance_key()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=7)
     return figure
 
@@ -45,11 +44,11 @@ def _row(axes: list[Axes], records: Records, name: str, family: Family) -> None:
         (seen, "precision", f"precision, {SHARE:.0%} of students seen", prevalence),
         (seen, "recall", f"recall, {SHARE:.0%} of students seen", prevalence * 0 + SHARE),
     ]
-    for axis, (rows, score, title, chance) in zip(axes, panels, strict=True):
+    for axis, (rows, score, heading, chance) in zip(axes, panels, strict=True):
         curves(axis, rows, DIAL, score, models_in(records, runs))
         axis.plot(chance.index, chance, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
-        axis.set_title(title, fontsize=7)
+        axis.set_title(heading, fontsize=7)
         axis.set_xticks(left.index, marks)
         axis.set_xlabel("cut-off" if left.isna().all() else "cut-off, and days left", fontsize=7)
-    axes[0].set_ylabel(f"{name}\n{family.card['target']}", fontsize=7)
+    axes[0].set_ylabel(title(name, family).replace(": ", "\n"), fontsize=7)
     axes[1].set_xlabel(f"{axes[1].get_xlabel()}\n{note_of(family, runs, DIAL)}", fontsize=7)

@@ -13,6 +13,8 @@ from benchmarks.speed.timings import Timings, growth
 
 WHAT = {STUDENTS: "an epoch over cached states", EDGES: "an epoch over cached states", LENGTH: "32 texts read"}
 
+FITTED = 3
+"""Sizes from which an exponent is told: a line through two has no error to be seen."""
 LINEAR = 0.8
 """Exponent of memory, surely exceeded, from which on a line is drawn on to the end of it."""
 
@@ -34,20 +36,21 @@ def make(records: Records) -> Figure:
     for (above, below), group in zip(axes.T, shown, strict=True):
         rows = grown[grown["group"] == group].sort_values("size")
         above.set_title(WHAT[group])
-        _panel(above, rows["size"], rows["seconds"], "seconds")
+        _panel(above, rows["size"], rows["seconds"])
         own = rows["peak_gigabytes"] - rows["base_gigabytes"]
-        _panel(below, rows["size"], own, "GB of memory", memory - rows["base_gigabytes"].median())
+        _panel(below, rows["size"], own, memory - rows["base_gigabytes"].median())
         below.set_xlabel(group)
     axes[0, 0].set_ylabel("seconds")
-    axes[1, 0].set_ylabel("GB")
+    axes[1, 0].set_ylabel("GB beyond the bare process")
     return figure
 
 
-def _panel(axis: Axes, sizes: pd.Series, values: pd.Series, unit: str, ends: float = np.nan) -> None:
-    """Points with the fitted line; where memory `ends`, the size at which the line says that it does."""
+def _panel(axis: Axes, sizes: pd.Series, values: pd.Series, ends: float = np.nan) -> None:
+    """Points, and from three sizes on the fitted line; where memory `ends`, the size at which it says so."""
     axis.loglog(sizes, values, "o", color=COLORS["bert-gcn"], markersize=4)
     positive = (values > 0).to_numpy()
-    if positive.sum() < 2:
+    if sizes[positive].nunique() < FITTED:
+        decade(axis)
         return
     fitted = growth(sizes.to_numpy()[positive], values.to_numpy()[positive])
     axis.loglog(sizes, fitted.factor * sizes**fitted.exponent, color=COLORS["bert-gcn"], linewidth=0.8)

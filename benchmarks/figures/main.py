@@ -48,7 +48,14 @@ def make(records: Records) -> Figure:
             axis.set_visible(False)
     key = [
         Line2D([], [], color=GREY, marker=".", linestyle="", alpha=0.6, label="one run (split, seed)"),
-        Line2D([], [], color=GREY, marker="o", markeredgecolor="white", label="mean, 95 % interval (none over groups)"),
+        Line2D(
+            [],
+            [],
+            color=GREY,
+            marker="o",
+            markeredgecolor="white",
+            label="mean, 95 % interval (none where groups are tested apart)",
+        ),
         *(
             Line2D([], [], color=GREY, linewidth=0.9, linestyle=style, label=label(model))
             for model, style in LINES.items()
@@ -69,11 +76,12 @@ def _interval(records: Records, dataset: str, model: str) -> np.ndarray:
 
     No score lies outside [0, 1], so neither does what is drawn of a t interval over few splits.
     """
-    rows = records.pairs[
-        (records.pairs[["dataset", "model", "variant", "split"]] == [dataset, model, BASE, ""]).all(axis=1)
-    ]
-    ends = np.array([rows[end].mean() for end in ("score_low", "score_high")])  # the same in each comparison
-    return ends.clip(0, 1)
+    for row, score in (("model", "score"), ("reference", "reference")):  # the best row of all is a reference only
+        of = [row, "variant" if row == "model" else "reference_variant"]
+        rows = records.pairs[(records.pairs[["dataset", "split", *of]] == [dataset, "", model, BASE]).all(axis=1)]
+        if len(rows):
+            return rows[[f"{score}_low", f"{score}_high"]].iloc[0].to_numpy(float).clip(0, 1)  # alike in all of them
+    return np.full(2, np.nan)
 
 
 def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown: list[str]) -> None:
@@ -92,10 +100,11 @@ def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown
         level = runs.loc[runs["model"] == model, metric]
         if len(level):
             axis.axvline(level.mean(), color=GREY, linewidth=0.9, zorder=1, linestyle=style)
-    tested, runs_each = runs["students"].mean(), len(runs) // runs["model"].nunique()
+    fewest, most, runs_each = runs["students"].min(), runs["students"].max(), len(runs) // runs["model"].nunique()
+    span = f"{most:.0f}" if fewest == most else f"{fewest:.0f} to {most:.0f}"
     target = textwrap.shorten(records.cards[dataset]["target"], 34)
     axis.set_title(f"{dataset}\n{target}", fontsize=7)
-    axis.set_xlabel(f"{METRICS[metric]} on test\n{tested:.0f} students, {runs_each} runs each", fontsize=7)
+    axis.set_xlabel(f"{METRICS[metric]} on test\n{span} tested, {runs_each} runs each", fontsize=7)
     axis.grid(axis="y", visible=False)
     axis.grid(axis="x", visible=True)
     axis.set_yticks(range(len(shown)), [label(m) for m in shown], fontsize=7)

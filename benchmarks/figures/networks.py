@@ -27,6 +27,10 @@ def make(records: Records) -> Figure:
         _panel(axis, records, dataset)
     if not datasets:
         figure.text(0.5, 0.5, "no dataset is available", ha="center")
+    figure.supxlabel(
+        "Of larger networks, those nearest to one student in the middle of the largest component: "
+        "classes are not drawn in their shares.", fontsize=6.5,
+    )  # fmt: skip
     return figure
 
 

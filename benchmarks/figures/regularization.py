@@ -61,7 +61,7 @@ def _changes(records: Records, dataset: str, model: str) -> pd.DataFrame:
             verdicts = asked.loc[(asked["question"] == "base") & (asked["variant"] == variant), "verdict"]
             change = POINTS * (pairs[variant] - pairs[BASE]).mean()
             mark = "*" if len(verdicts) and verdicts.isin(["better", "worse"]).all() else ""  # in each group
-            cell = {"change": change, "text": f"{change:+.1f}{mark}", "runs": len(pairs)}
+            cell = {"change": change, "text": f"{round(change, 1) + 0.0:+.1f}{mark}", "runs": len(pairs)}
             found.append({knob: float(value) for knob, value in knobs.items()} | cell)
     return pd.DataFrame(found)
 

@@ -77,7 +77,7 @@ def _panel(axis: Axes, records: Records, dataset: str, bins: pd.DataFrame, teste
     several = records.cards[dataset]["kind"] == "multiclass"
     runs = bins.groupby("model")[["split", "seed"]].value_counts().groupby("model").size().max()
     splits = bins["split"].nunique()
-    axis.set_title(f"{dataset}\nn = {tested} students{f' of {splits} splits' * (splits > 1)}, {runs} runs", fontsize=7)
+    axis.set_title(f"{dataset}\nn = {tested} tested{f' of {splits} splits' * (splits > 1)}, {runs} runs", fontsize=7)
     axis.set_xlabel("confidence of the decision" if several else "predicted probability", fontsize=7)
     axis.set_ylabel("share that is right" if several else "observed frequency", fontsize=7)
     axis.set_xlim(0, 1)

@@ -26,7 +26,8 @@ ROWS = (
 """Columns of `timings.parquet`; `base_gigabytes` is what a process had before the group was built."""
 COSTS = (
     "dataset", "model", "recipe", "tuning", "recipe_tuning", "training", "recipe_training", "inference",
-    "recipe_inference", "peak_gigabytes", "recipe_peak_gigabytes", "parameters", "recipe_parameters", "reason",
+    "recipe_inference", "peak_gigabytes", "recipe_peak_gigabytes", "parameters", "recipe_parameters", "recipe_learned",
+    "reason",
 )  # fmt: skip
 """Columns of `costs.parquet`; seconds on one split and seed; inference a 1,000 students. `recipe_*` is what
 the row's recipe adds: its search, its fine-tuning with the reading of all texts, the reading of 1,000 new ones."""

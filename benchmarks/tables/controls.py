@@ -38,6 +38,7 @@ def make(records: Records) -> pd.DataFrame:
         "trained on permuted labels, less 1/2, mean over draws; the bound is to either side. Shuffled text: headline "
         "score with others' texts less that with the true ones, where text is known to matter. Oracle: headline score "
         "less that of the Bayes-optimal row; of all rows compared (Of), the one that comes nearest to its bound. "
+        "A control cannot fail where so few draws spread so widely that chance cannot be missed by the bound. "
         "Differences beyond their bounds fail: in a sound run, any of all "
         f"{len(found)} does so with probability {LEVEL}.",
         "notes": [],

@@ -1,5 +1,7 @@
 """Cost: what each row of the main table costs, with and without its tuning."""
 
+from math import nan
+
 import pandas as pd
 
 from benchmarks.analysis.records import METRICS, Records
@@ -11,7 +13,8 @@ CAPTION = (
     "What a row costs, on one split and seed, trained anew with its frozen hyper-parameters. Seconds: the search, with "
     "that of its recipe; the training, with the reading of all texts and the fine-tuning of its recipe, which rows of "
     "one recipe share but are each charged with; both; the prediction of 1,000 new students, texts read and all. "
-    "Memory: the peak of the process that took the most. Parameters: of what it trains, and of its Transformer. A "
+    "Memory: the peak of the process that took the most. Parameters: of the row's own model, of its Transformer, and "
+    "those of the latter's layers that its recipe fine-tunes; a dash where there is none. A "
     "search's seconds are those of the step that ran it, so they are right after a run that began with an empty cache. "
     "Score: mean over splits and seeds."
 )
@@ -32,6 +35,7 @@ def make(records: Records) -> pd.DataFrame:
                 "Peak GB": cost["gigabytes"],
                 "Parameters": _count(cost["parameters"]),
                 "Transformer": _count(cost["recipe_parameters"]),
+                "Fine-tuned": _count(cost["recipe_learned"] or nan),
             }
         )
         if cost["reason"]:

@@ -18,6 +18,11 @@ def trials(recipe: dict[str, Any]) -> int:
     return recipe["trials"] if finetuned(recipe) else 0
 
 
+def reading(recipe: dict[str, Any]) -> dict[str, Any]:
+    """How texts are read before anything is trained."""
+    return {key: recipe[key] for key in ("weights", "sha256", "tokens", "pooling", "precision") if key in recipe}
+
+
 def layers_changed(recipe: dict[str, Any]) -> str:
     """`finetune` of the fine-tuning that would change as many layers as this recipe does."""
     return (

@@ -14,6 +14,9 @@ from benchmarks.data.cache import fingerprint
 from benchmarks.data.storage import Known, load_graph, load_split, load_task
 from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
 
+LIBRARIES = ("torch", "transformers", "peft", "lightgbm", "scikit-learn", "scipy", "optuna")
+"""Whose versions results depend on."""
+
 
 @dataclass(frozen=True, eq=False)
 class Views:
@@ -86,6 +89,7 @@ class Material:
         rows = (graph.states, graph.logits, graph.text_index)  # of the changed graph
         parts = [known.fingerprint, self._base, view.train.numpy(), *(t.numpy() for t in rows if t is not None)]
         parts += [graph.edges.numpy(), graph.weights.numpy(), graph.x.numpy()]
+        parts += [graph.features, [graph.directed], graph.texts]
         return Views(training, prediction, fingerprint(*parts))
 
     def _read_states(self, known: Known, seed: int) -> tuple[Tensor | None, Tensor | None]:
@@ -123,7 +127,7 @@ def torch_device(name: str) -> torch.device:
 def arithmetic(device: torch.device) -> list[str | int]:
     """What results depend on besides code and data, for the keys of cached ones."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return [name, torch.get_num_threads(), *(f"{lib} {version(lib)}" for lib in ("torch", "transformers", "optuna"))]
+    return [name, torch.get_num_threads(), *(f"{lib} {version(lib)}" for lib in LIBRARIES)]
 
 
 def crossed(splits: list[str], seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
