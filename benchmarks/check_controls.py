@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.analysis import controls, records
-from benchmarks.analysis.controls import FAILS
+from benchmarks.analysis.controls import FAILS, ORACLE, UNCHECKED
 from benchmarks.jobs.outcome import OK
 from benchmarks.training.variants import CONTROLS
 
@@ -15,7 +15,12 @@ def run(records_of: list[Path], workflow: str, output: Path, families_of: list[P
     found = records.load(records_of, [], workflow, families_of)
     judged = controls.judged(found.controls)
     lines = list(controls.sentences(judged.sort_values("verdict", key=lambda verdict: verdict != FAILS, kind="stable")))
-    lines += list(_without_runs(found.outcomes))
+    lines += _without_runs(found.outcomes)
+    for folder in families_of:
+        if folder.name in found.families:
+            lines += _without_runs(found.families[folder.name].lost)
+        else:
+            lines.append(f"{UNCHECKED}: {folder.name}: it has no records")
     failed = int((judged["verdict"] == FAILS).sum())
     head = f"{failed} of {len(judged)} controls fail (family-wise level {controls.LEVEL:.1%})."
     print("\n".join([head, *lines]))
@@ -27,5 +32,6 @@ def run(records_of: list[Path], workflow: str, output: Path, families_of: list[P
 
 
 def _without_runs(outcomes: pd.DataFrame) -> list[str]:
-    lost = outcomes[(outcomes["status"] != OK) & outcomes["variant"].isin(CONTROLS)]
-    return [f"not checked: {row.dataset}: {row.model}, {row.variant}: {row.reason}" for row in lost.itertuples()]
+    spoilt = outcomes["variant"].isin(CONTROLS) | (outcomes["model"] == ORACLE)
+    lost = outcomes[(outcomes["status"] != OK) & spoilt]
+    return [f"{UNCHECKED}: {row.dataset}: {row.model}, {row.variant}: {row.reason}" for row in lost.itertuples()]

@@ -4,7 +4,7 @@ import json
 import shlex
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,22 @@ def _made_of(folders: Iterable[Path]) -> list[dict[str, Any]]:
         folder = pending.pop()
         if folder not in found and (folder / "provenance.json").is_file():
             found[folder] = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-            pending += [Path(word) for word in shlex.split(found[folder]["command"]) if word[:1] not in "{["]  # no JSON
+            pending += [Path(word) for part in shlex.split(found[folder]["command"]) for word in _words(part)]
     return [found[folder] for folder in sorted(found)]
+
+
+def _words(part: str) -> Iterator[str]:
+    """A word of a command, or those that it holds as JSON."""
+    if part[:1] not in ("{", "["):
+        yield part
+        return
+    pending = [json.loads(part)]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict | list):
+            pending += value.values() if isinstance(value, dict) else value
 
 
 def _summary(made_of: list[dict[str, Any]], without: set[str]) -> dict[str, Any]:

@@ -49,6 +49,9 @@ from benchmarks.jobs import outcome
 from benchmarks.jobs.outcome import FAILED, OK
 from benchmarks.training.variants import BASE
 
+ANYBODY = 10**9
+"""More than the students of any network: numbers students of several networks apart."""
+
 
 def run(
     dataset: str,
@@ -175,6 +178,8 @@ def _controls(
 ) -> pd.DataFrame:
     """What the controls show, over all cells `found` of a family, or the one "." of a dataset."""
     labels: dict[str, np.ndarray] = {}
+    students: dict[str, np.ndarray] = {}  # cells with the same labels have the same students
+    drawn: dict[bytes, int] = {}
     rows: dict[comparisons.Row, dict[comparisons.Cell, np.ndarray]] = {}
     for folder in predictions:
         for cell in found:
@@ -184,10 +189,12 @@ def _controls(
                 for key in file.files:
                     variant, split, seed, side = key.split("/")
                     if side == "test":
-                        labels.setdefault(f"{cell}/{split}", load_test(sealed / cell, split)[1])
+                        who, truth = load_test(sealed / cell, split)
+                        network = drawn.setdefault(truth.tobytes(), len(drawn)) if len(found) > 1 else 0
+                        labels[f"{cell}/{split}"], students[f"{cell}/{split}"] = truth, who + network * ANYBODY
                         rows.setdefault((folder.name, variant), {})[f"{cell}/{split}", int(seed)] = file[key]
     kind = next(load_task(data / cell).kind for cell in found if (data / cell / "card.json").exists())
-    shown = controls.shown(kind, labels, rows, text_matters)
+    shown = controls.shown(kind, labels, students, rows, text_matters)
     return pd.DataFrame(shown, columns=COLUMNS["controls"]).assign(dataset=dataset)
 
 
@@ -221,7 +228,7 @@ def _statistics(
                 found = fairness.gaps(task.kind, students, labels, runs, words)
                 gaps.append(found.assign(dataset=dataset, model=folder.name, attribute=attribute))
     trained = {split: len(side.train) for split, side in known.items()}
-    hidden = comparisons.Sealed(task.kind, card["replication"], labels, trained)
+    hidden = comparisons.Sealed(task.kind, card["replication"], students, labels, trained)
     means = {model: float(np.mean(values)) for model, values in validation.items()}
     return {
         "pairs": comparisons.pairs(dataset, hidden, answers, means),

@@ -32,7 +32,8 @@ def toy(replication: str, splits: int, students: int = 200, seeds: int = 2) -> t
                 chance = 1 / (1 + np.exp(-rng.normal(strength * (y - 0.5), 0.01 if model == "majority" else 0.7)))
                 predictions.setdefault((model, "base"), {})[split, seed] = chance[:, None]
     predictions["gcn", "same"] = predictions["gcn", "base"]
-    return Sealed("binary", replication, labels, dict.fromkeys(labels, 2 * students)), predictions
+    who = {split: students * place + np.arange(students) for place, split in enumerate(labels)}
+    return Sealed("binary", replication, who, labels, dict.fromkeys(labels, 2 * students)), predictions
 
 
 def found(frame: pd.DataFrame, question: str, model: str) -> Any:
@@ -99,7 +100,7 @@ def test_groups_stand_alone() -> None:
     frame = pairs("toy", sealed, predictions, VALIDATION)
     of = frame[(frame["question"] == "subject") & (frame["model"] == "gcn")]
     assert of["split"].tolist() == ["0", "1"]
-    alone = Sealed("binary", "fixed", {"0": sealed.labels["0"]}, {"0": 400})
+    alone = Sealed("binary", "fixed", sealed.students, {"0": sealed.labels["0"]}, {"0": 400})
     first = {row: {c: p for c, p in runs.items() if c[0] == "0"} for row, runs in predictions.items()}
     row = found(pairs("toy", alone, first, VALIDATION), "subject", "gcn")
     assert of[["difference", "low", "high"]].iloc[0].tolist() == [row.difference, row.low, row.high]
@@ -118,7 +119,7 @@ def test_questions_and_who_is_asked() -> None:
 
 def test_the_strongest_baseline_is_named_without_test_labels() -> None:
     sealed, predictions = toy("fixed", 1)
-    flipped = Sealed("binary", "fixed", {"0": 1 - sealed.labels["0"]}, sealed.trained)
+    flipped = Sealed("binary", "fixed", sealed.students, {"0": 1 - sealed.labels["0"]}, sealed.trained)
     for labels in (sealed, flipped):
         frame = pairs("toy", labels, predictions, VALIDATION | {"mlp": 0.9})
         assert set(frame.loc[frame["question"] == "baseline", "reference"]) == {"mlp"}
@@ -127,7 +128,20 @@ def test_the_strongest_baseline_is_named_without_test_labels() -> None:
 def test_holm_is_over_the_comparisons_of_a_question() -> None:
     frame = pairs("toy", *toy("folds", 3), VALIDATION)
     for _, of in frame.groupby("question"):
-        assert of["p_adjusted"].tolist() == stats.holm(of["p"].to_numpy()).tolist()
+        unseen = 1 if of["question"].iloc[0] == "best" else 0  # three tuned rows are three pairs
+        adjusted = stats.holm(np.append(of["p"].to_numpy(), np.ones(unseen)))
+        assert of["p_adjusted"].tolist() == adjusted[: len(of)].tolist()
+
+
+def test_the_luck_of_a_student_whom_two_splits_test_is_one() -> None:
+    sealed, predictions = toy("fixed", 1)
+    twice = {name: {**of, "1": of["0"]} for name, of in (("students", sealed.students), ("labels", sealed.labels))}
+    both = Sealed("binary", "fixed", twice["students"], twice["labels"], {"0": 400, "1": 400})
+    same = {row: runs | {("1", seed): p for (_, seed), p in runs.items()} for row, runs in predictions.items()}
+    once, again = (
+        found(pairs("toy", *of, VALIDATION), "subject", "gcn") for of in ((sealed, predictions), (both, same))
+    )
+    assert (again.low, again.high) == pytest.approx((once.low, once.high))
 
 
 def test_a_row_that_says_the_same_is_tied() -> None:

@@ -52,8 +52,14 @@ def toy(**strengths: float) -> tuple[dict[str, np.ndarray], dict]:
     return labels, rows
 
 
+def who(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Other students in each split."""
+    return {split: 10_000 * place + np.arange(len(of)) for place, (split, of) in enumerate(labels.items())}
+
+
 def verdicts(text_matters: bool = True, **strengths: float) -> pd.DataFrame:
-    frame = pd.DataFrame(shown("binary", *toy(**strengths), text_matters)).assign(dataset="toy")
+    labels, rows = toy(**strengths)
+    frame = pd.DataFrame(shown("binary", labels, who(labels), rows, text_matters)).assign(dataset="toy")
     assert set(frame) == set(COLUMNS["controls"])
     return judged(frame).set_index(["control", "variant"])
 
@@ -149,7 +155,7 @@ def test_paired_noise_is_disagreement_and_seeds() -> None:
     labels = {"0": np.array([0, 1, 2, 0, 1, 2, 0, 1])}
     right, wrong = np.eye(3)[labels["0"]], np.eye(3)[(labels["0"] + 1) % 3]
     one = {("0", 0): right, ("0", 1): np.concatenate([wrong[:4], right[4:]])}
-    found = paired("multiclass", labels, one, {("0", 0): np.concatenate([right[:6], wrong[6:]])})
+    found = paired("multiclass", labels, who(labels), one, {("0", 0): np.concatenate([right[:6], wrong[6:]])})
     assert found["value"] == pytest.approx(0.75 - 0.75)
     moved = np.array([-0.5] * 4 + [0, 0, 1, 1]) / 8  # of a student, mean over seeds
     assert found["error"] == pytest.approx(np.sqrt((moved**2).sum() + np.var([1, 0.5], ddof=1) / 2))
@@ -161,13 +167,14 @@ def test_cells_of_the_same_students_are_not_so_many_tests() -> None:
     labels = rng.integers(2, size=STUDENTS)
     one, two = (chances(rng, labels, 1.0) for _ in range(2))
     cells = [f"text={i}/0" for i in range(25)]
-    same = paired("binary", dict.fromkeys(cells, labels), {(c, 0): one for c in cells}, {(c, 0): two for c in cells})
-    alone = paired("binary", {"0": labels}, {("0", 0): one}, {("0", 0): two})
+    tested = (dict.fromkeys(cells, labels), dict.fromkeys(cells, np.arange(STUDENTS)))
+    same = paired("binary", *tested, {(c, 0): one for c in cells}, {(c, 0): two for c in cells})
+    alone = paired("binary", {"0": labels}, {"0": np.arange(STUDENTS)}, {("0", 0): one}, {("0", 0): two})
     assert same["error"] == pytest.approx(alone["error"])
     assert same["value"] == pytest.approx(alone["value"])
     others = {c: rng.permutation(labels) for c in cells}
     apart = [{(c, 0): chances(rng, others[c], 1.0) for c in cells} for _ in range(2)]
-    assert paired("binary", others, *apart)["error"] == pytest.approx(alone["error"] / 5, rel=0.2)
+    assert paired("binary", others, who(others), *apart)["error"] == pytest.approx(alone["error"] / 5, rel=0.2)
 
 
 def test_all_controls_together_fail_once_in_a_thousand_tiers() -> None:
@@ -226,6 +233,15 @@ def test_the_verb_writes_what_holds_and_what_is_not_checked(tmp_path: Path, caps
     assert check_controls.run([folder], "snakemake", verdict) == 0
     assert verdict.read_text(encoding="utf-8") == capsys.readouterr().out
     assert "not checked: calm: bert-gcn, shuffled text: no memory" in verdict.read_text(encoding="utf-8")
+
+
+def test_a_lost_oracle_and_a_lost_family_are_not_checked(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    lost = {"dataset": "calm", "model": "oracle", "variant": "base", **vars(Outcome("failed", "no end"))}
+    folder = records(tmp_path / "calm", [permuted_row("calm", 0.02)], [lost])
+    assert check_controls.run([folder], "snakemake", tmp_path / "controls.txt", [tmp_path / "phase"]) == 0
+    said = capsys.readouterr().out
+    assert "not checked: calm: oracle, base: no end" in said
+    assert "not checked: phase: it has no records" in said
 
 
 def test_families_have_controls_too(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Four questions are asked of the headline score, and Holm's correction is over the comparisons of one question:
 `subject` (each row against BERT+GCN), `baseline` (each row against the strongest baseline, which validation names),
-`best` (each tuned row against the one that came out best on test, for marks in tables) and `base` (each variant
+`best` (each tuned row against the one that came out best on test, for marks in tables, corrected as if all pairs had
+been compared, for that is how it was found) and `base` (each variant
 against its unchanged model).
 
 What a difference is compared with follows the dataset's replication. `folds`: the corrected resampled t over folds,
@@ -11,6 +12,7 @@ the same in each group alone. Fewer than three folds have no spread worth the na
 standard errors wide to each side), so they are treated as fixed ones. Floor 2.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -35,10 +37,11 @@ Cell = tuple[str, int]  # split, seed
 
 @dataclass(frozen=True)
 class Sealed:
-    """Labels [n] or [n, K] of each split's test students, and how many students it trains on."""
+    """By split, who is tested [n], their labels [n] or [n, K], and how many students it trains on."""
 
     kind: str
     replication: str
+    students: dict[str, np.ndarray]
     labels: dict[str, np.ndarray]
     trained: dict[str, int]
 
@@ -75,10 +78,11 @@ def pairs(
     `predictions` are test probabilities [n, K] by row and run; `validation` the validation score of each tuned model,
     seeds and splits averaged. Rows are compared where both have all splits, with the same seeds.
     """
-    counts = {
-        split: stats.student_draws(len(labels), np.random.default_rng([SEED, place]))
-        for place, (split, labels) in enumerate(sealed.labels.items())
-    }
+    counts: dict[str, np.ndarray] = {}
+    for place, (_, splits) in enumerate(sealed.scopes):  # whom two splits test is drawn as often for either
+        everybody = np.unique(np.concatenate([sealed.students[split] for split in splits]))
+        drawn = stats.student_draws(len(everybody), np.random.default_rng([SEED, place]))
+        counts |= {split: drawn[np.searchsorted(everybody, sealed.students[split])] for split in splits}
     replicates = {row: _replicates(sealed, counts, runs) for row, runs in predictions.items()}
     found: list[dict[str, Any]] = []
     for question, asked in groupby(_asked(replicates, validation), key=lambda one: one[0]):
@@ -89,7 +93,8 @@ def pairs(
                 one, two = ([replicates[r][s] for s in splits if s in replicates[r]] for r in (row, reference))
                 if len(one) == len(splits) and [r.seeds for r in one] == [r.seeds for r in two]:
                     cells.append({"question": question, **of, "split": scope, **_compared(sealed, splits, one, two)})
-        adjusted = stats.holm(np.array([cell["estimate"].p for cell in cells]))
+        p = np.array([cell["estimate"].p for cell in cells])
+        adjusted = stats.holm(np.append(p, np.ones(_unseen(cells) if question == "best" else 0)))[: len(p)]
         for cell, p in zip(cells, adjusted.tolist(), strict=True):
             estimate = cell.pop("estimate")
             cell |= {"difference": estimate.value, "low": estimate.low, "high": estimate.high, "p": estimate.p}
@@ -97,6 +102,12 @@ def pairs(
         found += cells
     frame = pd.DataFrame(found, columns=COLUMNS["pairs"])
     return frame.assign(dataset=dataset, metric=headline(sealed.kind))
+
+
+def _unseen(cells: list[dict[str, Any]]) -> int:
+    """Comparisons with the best that were not made: it was found on this very test, as if all pairs had been tried."""
+    each = Counter(cell["split"] for cell in cells).values()
+    return sum(others * (others - 1) // 2 for others in each)
 
 
 def score(kind: str, labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -30,17 +30,23 @@ HOLDS, FAILS, UNCHECKED, POWERLESS = "holds", "FAILS", "not checked", "cannot fa
 Runs = dict[tuple[str, int], np.ndarray]  # test probabilities [n, K] by split (of a family: cell and split) and seed
 
 
-def shown(kind: str, labels: dict[str, np.ndarray], rows: dict[Row, Runs], text_matters: bool) -> list[dict[str, Any]]:
-    """What each control shows, as COLUMNS["controls"] but for the dataset; `labels` are test labels by split."""
-    found = []
+def shown(
+    kind: str,
+    labels: dict[str, np.ndarray],
+    students: dict[str, np.ndarray],
+    rows: dict[Row, Runs],
+    text_matters: bool,
+) -> list[dict[str, Any]]:
+    """What each control shows, as COLUMNS["controls"] but for the dataset; by split, test labels and whose they are."""
+    found, tested = [], (kind, labels, students)
     for (model, variant), runs in rows.items():
         of = {"model": model, "variant": variant}
         if variant == PERMUTED:
             found.append(of | {"control": PERMUTED} | at_chance(kind, labels, runs))
         if variant == SHUFFLED and text_matters:
-            found.append(of | {"control": SHUFFLED} | paired(kind, labels, runs, rows[model, BASE]))
+            found.append(of | {"control": SHUFFLED} | paired(*tested, runs, rows[model, BASE]))
         if (ORACLE, BASE) in rows and model != ORACLE:
-            found.append(of | {"control": ORACLE} | paired(kind, labels, runs, rows[ORACLE, BASE]))
+            found.append(of | {"control": ORACLE} | paired(*tested, runs, rows[ORACLE, BASE]))
     return found
 
 
@@ -64,26 +70,31 @@ def ranked(kind: str, labels: np.ndarray, answers: np.ndarray) -> float:
     return float(np.average([stats.auc(yes, chance) for yes, chance in asked], weights=pairs))
 
 
-def paired(kind: str, labels: dict[str, np.ndarray], one: Runs, two: Runs) -> dict[str, Any]:
+def paired(
+    kind: str, labels: dict[str, np.ndarray], students: dict[str, np.ndarray], one: Runs, two: Runs
+) -> dict[str, Any]:
     """How much better the headline score of row `one` is than that of `two`, over the splits that both have.
 
-    The noise is that of students and, where there are several, of seeds. Splits with the same test labels are cells of
-    a family with the same students, whose luck is one and is not averaged out.
+    The noise is that of students and, where there are several, of seeds. The luck of a student whom several splits, or
+    cells of a family, test is one and is not averaged out.
     """
     both = [split for split in labels if all(split in {s for s, _ in runs} for runs in (one, two))]
-    moved: dict[bytes, np.ndarray] = {}
+    moved = []
     for split in both:
         first, second = (
             np.mean([influence(kind, labels[split], answers) for (s, _), answers in runs.items() if s == split], axis=0)
             for runs in (one, two)
         )
-        students = labels[split].tobytes()
-        moved[students] = moved.get(students, 0.0) + (first - second) / len(both)
+        moved.append((first - second) / len(both))
+    each = np.full(1, np.nan)
+    if both:
+        of = np.unique(np.concatenate([students[split] for split in both]), return_inverse=True)[1]
+        each = np.bincount(of, np.concatenate(moved))
     (first, seeds_of_first), (second, seeds_of_second) = (_mean(kind, labels, runs, both) for runs in (one, two))
     return {
         "runs": sum(split in both for split, _ in one),
         "value": first - second,
-        "error": np.sqrt(sum((of**2).sum() for of in moved.values()) + seeds_of_first + seeds_of_second),
+        "error": np.sqrt((each**2).sum() + seeds_of_first + seeds_of_second),
         "freedom": np.inf,
     }
 

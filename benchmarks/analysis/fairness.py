@@ -58,10 +58,11 @@ def gaps(
     rows = []
     for measure in MEASURES:
         value, draws = (_gap(measure, kind, truth, answers, member, of) for of in (once, counts))
-        by_chance = [_gap(measure, kind, truth, answers, deal, once)[0] for deal in deals]
+        by_chance = np.array([_gap(measure, kind, truth, answers, deal, once)[0] for deal in deals])
+        by_chance = by_chance[~np.isnan(by_chance)]  # deals that leave a group too small
         low, high = _interval(float(value[0]), draws[~np.isnan(draws)])
         rows.append(row | {"measure": measure, "value": value[0], "low": low, "high": high})
-        rows[-1]["chance"] = np.quantile(by_chance, 0.95)
+        rows[-1]["chance"] = np.quantile(by_chance, 0.95) if len(by_chance) else np.nan
     return pd.DataFrame(rows)
 
 

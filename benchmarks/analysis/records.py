@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmarks.analysis.columns import COLUMNS, headline
@@ -86,6 +87,21 @@ class Records:
     def metric(self, dataset: str) -> str:
         """The headline score: accuracy where there are several classes, else ROC-AUC."""
         return headline(self.cards[dataset]["kind"])
+
+    def interval(self, dataset: str, model: str) -> np.ndarray:
+        """Ends of the 95 % interval of a model's score [2]; NaN where groups stand alone or nothing was compared.
+
+        No score lies outside [0, 1], so neither does an end, be it of a t interval over few splits.
+        """
+        for row, variant, score in (
+            ("model", "variant", "score"),
+            ("reference", "reference_variant", "reference"),  # the best row of all is never compared otherwise
+        ):
+            keys = ["dataset", "split", row, variant]
+            found = self.pairs[(self.pairs[keys] == [dataset, "", model, BASE]).all(axis=1)]
+            if len(found):  # the same in each comparison
+                return found[[f"{score}_low", f"{score}_high"]].iloc[0].to_numpy(float).clip(0, 1)
+        return np.full(2, np.nan)
 
     def paired(self, dataset: str, model: str, variant: str) -> pd.DataFrame:
         """Headline scores of a variant and of the unchanged model: a row a split and seed that has both."""

@@ -71,19 +71,6 @@ def _competitors(records: Records, runs: pd.DataFrame) -> list[str]:
     return [m for m in ran if m not in LINES and not m.startswith("oracle")]
 
 
-def _interval(records: Records, dataset: str, model: str) -> np.ndarray:
-    """Ends of the interval of a model's score [2]; NaN where groups stand alone or nothing was compared.
-
-    No score lies outside [0, 1], so neither does what is drawn of a t interval over few splits.
-    """
-    for row, score in (("model", "score"), ("reference", "reference")):  # the best row of all is a reference only
-        of = [row, "variant" if row == "model" else "reference_variant"]
-        rows = records.pairs[(records.pairs[["dataset", "split", *of]] == [dataset, "", model, BASE]).all(axis=1)]
-        if len(rows):
-            return rows[[f"{score}_low", f"{score}_high"]].iloc[0].to_numpy(float).clip(0, 1)  # alike in all of them
-    return np.full(2, np.nan)
-
-
 def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown: list[str]) -> None:
     metric = records.metric(dataset)
     for place, model in enumerate(shown):
@@ -91,7 +78,7 @@ def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown
         color = COLORS.get(model, GREY)
         spread = np.linspace(0.22, -0.22, len(scores)) if len(scores) > 1 else np.zeros(1)
         axis.plot(scores, place + spread, ".", color=color, alpha=0.45, markersize=4, zorder=2)
-        axis.plot(_interval(records, dataset, model), [place, place], color=color, linewidth=1.4, zorder=2)
+        axis.plot(records.interval(dataset, model), [place, place], color=color, linewidth=1.4, zorder=2)
         axis.plot(
             scores.mean(), place, color=color, marker=MARKERS.get(model, "o"), zorder=3, markeredgecolor="white",
             markersize=5 if model in COLORS else 4,

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from benchmarks.analysis.records import Records
+from benchmarks.analysis.style import label
 from benchmarks.speed.names import COPY, OURS, PRODUCT
 from benchmarks.speed.timings import ratio, share
 
@@ -24,7 +25,7 @@ def make(records: Records) -> pd.DataFrame:
     for case in timings.medians().to_dict("records"):
         key = (case["suite"], case["group"], case["size"], case["way"])
         size = "" if math.isnan(case["size"]) else f" {case['size']:,.0f}"
-        labels.append((f"{case['suite']}: {case['group']}{size}", case["way"]))
+        labels.append((f"{case['suite']}: {case['group']}{size}", label(case["way"])))
         over = ratio(timings, *key[:3], OURS, case["way"]) if case["way"] != OURS else (math.nan,) * 3
         bf16 = f"{PRODUCT}, bf16" if case["way"] == "bf16" else PRODUCT
         of_peak = share(timings, *key, bf16, "flops")
