@@ -21,8 +21,10 @@ MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "lib
 def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: B006  read only
     """Copy `results` (results/<tier>) to `output` (results/reference/<tier>@<machine>), replacing what is there.
 
-    Only what `config` (config/<tier>.yaml, or several files as the workflow got them) asks for counts: what earlier
-    configs left in `results` stays behind. Numbers of code that no commit holds are refused.
+    Only what `config` (config/<tier>.yaml, or several files as the workflow got them) asks for counts, with what the
+    first of several files, the first two, and so on ask for by themselves: the timings of a tier beside larger ones.
+    What earlier configs left in `results` stays behind. Numbers of code that no commit holds, and timings at other
+    sizes, are refused.
 
     `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
     versions, each verb's jobs with their size, seconds and highest memory, a probe of this machine, and the gigabytes
@@ -30,14 +32,18 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     end.
     """
     asked: dict[str, Any] = {}
+    records, timings, drawn = list[Path](), list[Path](), list[str]()
     for part in config or [Path("config") / f"{results.name}.yaml"]:
         update_config(asked, yaml.safe_load(part.read_text(encoding="utf-8")))
-    check(asked)
-    records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
-    timing = asked["timing"]
-    suites = [*timing["suites"], *(f"cost-{dataset}" for dataset in timing["cost"])]
-    timings = [Path(timing["folder"]) / "records" / name for name in suites]
-    drawn = [*_drawn("", asked), *_drawn(f"{timing['folder']}/", timing)]
+        check(asked)
+        timing = asked["timing"]
+        check_sizes(results / timing["folder"] / "records", timing["suites"])
+        suites = [*timing["suites"], *(f"cost-{dataset}" for dataset in timing["cost"])]
+        records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
+        timings += [Path(timing["folder"]) / "records" / name for name in suites]
+        drawn += [*_drawn("", asked), *_drawn(f"{timing['folder']}/", timing)]
+    timings = list(dict.fromkeys(timings))
+    drawn = list(dict.fromkeys(drawn))
     needed = [*(folder / "provenance.json" for folder in [*records, *timings]), *drawn]
     if absent := [str(path) for path in needed if not (results / path).is_file()]:
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")
@@ -53,6 +59,17 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
         (output / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(results / file, output / file)
     write_json(output / "provenance.json", provenance)
+
+
+def check_sizes(records: Path, suites: dict[str, dict[str, Any]]) -> None:
+    """Raise SystemExit for a suite that was timed at other sizes than the config has now."""
+    for suite, sizes in suites.items():
+        if (file := records / suite / "provenance.json").is_file():
+            command = shlex.split(json.loads(file.read_text(encoding="utf-8"))["command"])
+            if (measured := json.loads(command[command.index("--sizes") + 1])) != sizes:
+                raise SystemExit(
+                    f"{records / suite} was timed at {measured}, and the config has {sizes}: time it again"
+                )
 
 
 def _drawn(below: str, asked: dict[str, Any]) -> list[str]:

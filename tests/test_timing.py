@@ -17,7 +17,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from benchmarks import compare_timing, cost, table, timing
+from benchmarks import compare_timing, cost, keep, table, timing
 from benchmarks.analysis import records
 from benchmarks.data.storage import write_json
 from benchmarks.figures.cost import front
@@ -483,3 +483,12 @@ def test_figures_show_what_was_measured(measured: records.Records, name: str) ->
     assert figure.axes, "a figure without axes says that nothing was measured"
     said = " ".join(text.get_text() for axis in figure.axes for text in axis.texts)
     assert {"cost": "BERT+GCN", "growth": "exponent", "roofline": ""}[name] in said
+
+
+def test_timings_at_other_sizes_are_not_kept(tmp_path: Path) -> None:
+    (tmp_path / "propagate").mkdir()
+    ran = """sgn timing --suite propagate --sizes '{"students": 10}' --output x"""
+    write_json(tmp_path / "propagate" / "provenance.json", {"command": ran})
+    keep.check_sizes(tmp_path, {"propagate": {"students": 10}, "absent": {}})
+    with pytest.raises(SystemExit, match=r"was timed at {'students': 10}, and the config has {'students': 20}"):
+        keep.check_sizes(tmp_path, {"propagate": {"students": 20}})
