@@ -32,7 +32,9 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     end.
     """
     asked: dict[str, Any] = {}
-    records, timings, drawn = list[Path](), list[Path](), list[str]()
+    records: list[Path] = []
+    timings: dict[Path, None] = {}  # of several configs, each once
+    drawn: dict[str, None] = {}
     for part in config or [Path("config") / f"{results.name}.yaml"]:
         update_config(asked, yaml.safe_load(part.read_text(encoding="utf-8")))
         check(asked)
@@ -40,10 +42,8 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
         check_sizes(results / timing["folder"] / "records", timing["suites"])
         suites = [*timing["suites"], *(f"cost-{dataset}" for dataset in timing["cost"])]
         records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
-        timings += [Path(timing["folder"]) / "records" / name for name in suites]
-        drawn += [*_drawn("", asked), *_drawn(f"{timing['folder']}/", timing)]
-    timings = list(dict.fromkeys(timings))
-    drawn = list(dict.fromkeys(drawn))
+        timings |= dict.fromkeys(Path(timing["folder"]) / "records" / name for name in suites)
+        drawn |= dict.fromkeys([*_drawn("", asked), *_drawn(f"{timing['folder']}/", timing)])
     needed = [*(folder / "provenance.json" for folder in [*records, *timings]), *drawn]
     if absent := [str(path) for path in needed if not (results / path).is_file()]:
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")
