@@ -44,7 +44,7 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
         records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
         timings |= dict.fromkeys(Path(timing["folder"]) / "records" / name for name in suites)
         drawn |= dict.fromkeys([*_drawn("", asked), *_drawn(f"{timing['folder']}/", timing)])
-    needed = [*(folder / "provenance.json" for folder in [*records, *timings]), *drawn]
+    needed: list[Path | str] = [*(folder / "provenance.json" for folder in [*records, *timings]), *drawn]
     if absent := [str(path) for path in needed if not (results / path).is_file()]:
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")
     if output.exists() and not (output / "provenance.json").exists():
