@@ -4,7 +4,7 @@
 texts tell the classes apart whatever the row has learned, so each draw lands off chance, on either side, and a band
 for one run (test students exchanged) would be too narrow. Draws are independent, though, and favor no class, for
 classes swap their names by chance: the share of pairs that are ranked right is 1/2 in the mean, and has a t band.
-`shuffled text`: where text is known to matter, a row with others' texts is not better than with the true ones.
+`shuffled text`: where text is expected to matter, a row with others' texts is not better than with the true ones.
 `oracle`: on a synthetic network no row is better than the Bayes-optimal one.
 
 All of these together fail in a sound tier once in a thousand times (Bonferroni). Floor 2.

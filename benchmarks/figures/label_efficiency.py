@@ -23,13 +23,13 @@ def make(records: Records) -> Figure:
         figure.text(0.5, 0.5, "no runs over the share of labels", ha="center")
         return figure
     figure, axes = plt.subplots(
-        1, len(families), figsize=(3.4 * len(families), 2.6), squeeze=False, layout="constrained"
+        1, len(families), figsize=(3.6 * len(families), 2.9), squeeze=False, layout="constrained"
     )
     for axis, (name, family) in zip(axes[0], families.items(), strict=True):
         _panel(axis, records, name, family)
     shown = {model for family in families.values() for model in family.runs["model"]}
     figure.legend(
-        handles=[*key(records, shown), chance_key()], loc="outside lower center", ncols=4, frameon=False, fontsize=7
+        handles=[*key(records, shown), chance_key()], loc="outside lower center", ncols=3, frameon=False, fontsize=7
     )
     return figure
 
@@ -43,6 +43,6 @@ def _panel(axis: Axes, records: Records, name: str, family: Family) -> None:
     axis.axhline(0.5 if family.metric == "roc_auc" else nan, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
     axis.xaxis.set_minor_locator(NullLocator())
     note = note_of(family, family.runs, DIAL)
-    axis.set_xlabel(f"% and number of students labeled, for training and validation\n{note}", fontsize=7)
+    axis.set_xlabel(f"% of students labeled, and how many (validation included)\n{note}", fontsize=7)
     axis.set_ylabel(f"{METRICS[family.metric]} on test")
     axis.set_title(title(name, family), fontsize=7)

@@ -50,7 +50,7 @@ def make(records: Records) -> Figure:
     _heat(axes[2], won, "What BERT+GCN wins of it,\nabove the majority class", ".0%", cmap="RdBu", vmin=-1.0, vmax=1.0)
     key = [Patch(color=COLORS[m], label=label(m)) for m in models if m in COLORS]
     key.append(Patch(color=GREY, alpha=0.35, label=f"a lead within chance, below {100 * chance:.0f} points"))
-    each = runs.groupby([*GRID, "model"]).size().max()
+    each = int(runs.groupby([*GRID, "model"]).size().max())
     note = (
         f"{runs['students'].max()} test students and {each} run{'s' * (each > 1)} a cell and model, default "
         f"hyper-parameters. Grey on the right: the optimum is less than {200 * chance:.0f} points above the majority."

@@ -15,6 +15,8 @@ from benchmarks.training.variants import BASE
 
 KNOBS = {"weight_decay": "L2 (weight decay)", "dropout": "dropout"}
 """The knobs of the grid, and their names for readers."""
+UNDECIDED = 0.35
+"""Opacity of a change that is not told from none."""
 POINTS = 100
 """Changes are in hundredths of a score."""
 
@@ -45,7 +47,10 @@ def make(records: Records) -> Figure:
         tuned = f"{METRICS[metric]} {base[metric].mean():.3f} when tuned, n = {table['runs'].max()} runs"
         axis.set_title(f"{label(model)}, {dataset}\n{tuned}", fontsize=7)
     scale = figure.colorbar(colors, ax=axes, aspect=30)
-    scale.set_label("change from the tuned values, in points (0.01)\n* better or worse at 5 %, Holm", fontsize=7)
+    scale.set_label(
+        "change from the tuned values, in points (0.01)\n* better or worse at 5 %, Holm; pale: undecided or tied",
+        fontsize=7,
+    )
     scale.outline.set_visible(False)
     return figure
 
@@ -69,8 +74,10 @@ def _changes(records: Records, dataset: str, model: str) -> pd.DataFrame:
 def _panel(axis: Axes, table: pd.DataFrame, colors: ScalarMappable) -> None:
     rows, columns = KNOBS
     changes, texts = (table.pivot_table(shown, rows, columns, aggfunc="first") for shown in ("change", "text"))
-    sns.heatmap(changes, annot=texts, fmt="", cmap=colors.cmap, norm=colors.norm, cbar=False, ax=axis,
-                linewidths=0.5, annot_kws={"fontsize": 7})  # fmt: skip
+    told = texts.map(lambda text: text.endswith("*"))
+    for mask, alpha in ((told, UNDECIDED), (~told, 1.0)):
+        sns.heatmap(changes, annot=texts, fmt="", cmap=colors.cmap, norm=colors.norm, cbar=False, ax=axis, mask=mask,
+                    linewidths=0.5, annot_kws={"fontsize": 7}, alpha=alpha)  # fmt: skip
     axis.set_xlabel(KNOBS[columns], fontsize=7)
     axis.set_ylabel(KNOBS[rows], fontsize=7)
     axis.tick_params(labelsize=7, length=0)

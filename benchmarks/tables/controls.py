@@ -36,7 +36,7 @@ def make(records: Records) -> pd.DataFrame:
     frame.attrs = {
         "caption": "Controls. Permuted labels: the share of pairs of test students that a row ranks right which was "
         "trained on permuted labels, less 1/2, mean over draws; the bound is to either side. Shuffled text: headline "
-        "score with others' texts less that with the true ones, where text is known to matter. Oracle: headline score "
+        "score with others' texts less that with true ones, where text is expected to matter. Oracle: headline score "
         "less that of the Bayes-optimal row; of all rows compared (Of), the one that comes nearest to its bound. "
         "A control cannot fail where so few draws spread so widely that chance cannot be missed by the bound. "
         "Differences beyond their bounds fail: in a sound run, any of all "
