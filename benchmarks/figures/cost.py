@@ -65,5 +65,6 @@ def _panel(axis: Axes, records: Records, rows: pd.DataFrame, side: str) -> None:
             )  # fmt: skip
     axis.set_xscale("log")
     decade(axis)
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axis.get_xlim()
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
     axis.xaxis.set_major_formatter("{x:g}")

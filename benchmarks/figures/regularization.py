@@ -77,7 +77,8 @@ def _panel(axis: Axes, table: pd.DataFrame, colors: ScalarMappable) -> None:
     told = texts.map(lambda text: text.endswith("*"))
     for mask, alpha in ((told, UNDECIDED), (~told, 1.0)):
         sns.heatmap(changes, annot=texts, fmt="", cmap=colors.cmap, norm=colors.norm, cbar=False, ax=axis, mask=mask,
-                    linewidths=0.5, annot_kws={"fontsize": 7}, alpha=alpha)  # fmt: skip
+                    linewidths=0.5, annot_kws={"fontsize": 7, "color": "black"}, alpha=alpha)  # fmt: skip
+    axis.grid(visible=False)
     axis.set_xlabel(KNOBS[columns], fontsize=7)
     axis.set_ylabel(KNOBS[rows], fontsize=7)
     axis.tick_params(labelsize=7, length=0)
