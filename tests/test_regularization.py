@@ -48,8 +48,12 @@ def test_cells_are_paired_changes_in_points(place: Path) -> None:
     figure = regularization.make(records.load([place], ["mlp", "bert-gcn"], "snakemake"))
     panel, scale = figure.axes
     assert panel.get_title() == "BERT+GCN, toy\nROC-AUC 0.675 when tuned, n = 4 runs"
-    shown = [text.get_text() for text in panel.texts]
-    assert shown == ["+1.0", "+2.0", "+3.0", "-4.0", "-5.0*", "-6.0"], "whatever else the model was changed in"
+    shown = {text.get_position(): text.get_text() for text in panel.texts}
+    places = [(column + 0.5, row + 0.5) for row in range(2) for column in range(3)]
+    expected = ["+1.0", "+2.0", "+3.0", "-4.0", "-5.0*", "-6.0"]
+    assert shown == dict(zip(places, expected, strict=True)), "whatever else the model was changed in"
+    pale = [mesh.get_alpha() for mesh in panel.collections for value in mesh.get_array().compressed()]
+    assert sorted(pale) == [regularization.UNDECIDED] * 5 + [1.0], "one is told from none"
     assert [tick.get_text() for tick in panel.get_xticklabels()] == ["0.0", "0.3", "0.6"]
     assert [tick.get_text() for tick in panel.get_yticklabels()] == ["0.0", "0.1"]
     assert scale.get_ylim() == pytest.approx((-6.0, 6.0)), "zero is in the middle"
