@@ -91,10 +91,10 @@ def _made_of(folders: Iterable[Path]) -> list[dict[str, Any]]:
 
 def _words(part: str) -> Iterator[str]:
     """A word of a command, or those that it holds as JSON."""
-    if part[:1] not in ("{", "["):
-        yield part
-        return
-    pending = [json.loads(part)]
+    try:
+        pending = [json.loads(part)]
+    except json.JSONDecodeError:
+        pending = [part]
     while pending:
         value = pending.pop()
         if isinstance(value, str):

@@ -1,5 +1,6 @@
 """Tables and figures of families, on records made up here: label efficiency, early warning, future presentation."""
 
+import itertools
 import json
 import re
 import shutil
@@ -8,11 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from benchmarks import figure, table
 from benchmarks.analysis import records
 from benchmarks.analysis.alerts import SHARES
-from benchmarks.analysis.columns import METRICS
+from benchmarks.analysis.columns import COLUMNS, METRICS
+from benchmarks.analysis.style import COLORS, GREY
+from benchmarks.figures import phase as phase_figure
 from benchmarks.jobs.outcome import Outcome
 
 MODELS = ["mlp", "gcn", "oracle"]
@@ -104,3 +108,40 @@ def test_latex_compiles_and_fits_the_page(families: list[Path], tmp_path: Path, 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert not [points for points in re.findall(r"Overfull .hbox \((\d+)", done.stdout) if int(points) > 20]
+
+
+def phase(folder: Path, models: list[str]) -> records.Records:
+    """Records of a phase diagram: BERT+GCN leads by 0.02 where the text is weak and by 0.1 where it is strong."""
+    cells = [{"graph_signal": graph, "text_signal": text} for graph in (0.0, 0.5) for text in (0.2, 0.8)]
+    runs = []
+    for cell, model in itertools.product(cells, models):
+        score = {"mlp": 0.7, "bert-gcn": 0.72 if cell["text_signal"] < 0.5 else 0.8, "oracle": 0.9}[model]
+        of = {"dataset": "phase", "model": model, "variant": "base", "split": "0", "seed": 0}
+        runs.append(of | cell | {"students": 500, "prevalence": 0.4} | dict.fromkeys(METRICS, score))
+    folder.mkdir()
+    pd.DataFrame(runs).to_parquet(folder / "runs.parquet")
+    pd.DataFrame([{"model": m, "variant": "base", **vars(Outcome("ok"))} for m in models]).to_parquet(
+        folder / "outcomes.parquet"
+    )
+    pd.DataFrame(columns=COLUMNS["alerts"]).to_parquet(folder / "alerts.parquet")
+    card = {"kind": "binary", "target": "drops out", "text": "drawn", "classes": ["stays", "drops out"]}
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    return records.load([], ["mlp", "bert-gcn", "oracle"], CALL, [folder])
+
+
+def test_a_lead_within_chance_has_no_color(tmp_path: Path) -> None:
+    figure = phase_figure.make(phase(tmp_path / "phase", ["mlp", "bert-gcn", "oracle"]))
+    winners, optimum, won = figure.axes
+    told = {
+        text.get_text(): to_hex(patch.get_facecolor())
+        for text, patch in zip(winners.texts, winners.patches, strict=True)
+    }
+    assert told == {"+2": GREY.lower(), "+10": COLORS["bert-gcn"].lower()}
+    assert [text.get_text() for text in optimum.texts] == ["0.90"] * 4
+    assert sorted({text.get_text() for text in won.texts}) == ["40%", "67%"]
+    assert "500 test students and 1 run a cell" in figure.legends[0].get_title().get_text()
+
+
+def test_a_phase_diagram_that_lost_a_row_says_so(tmp_path: Path) -> None:
+    figure = phase_figure.make(phase(tmp_path / "phase", ["mlp", "oracle"]))
+    assert "rows of the phase diagram have no run" in figure.texts[0].get_text()
