@@ -19,7 +19,7 @@ from sgn.graph import TrainingView
 CONTROLS = ["baselines.majority"]
 BASELINES = [f"baselines.{p.stem}" for p in sorted((ROOT / "baselines").glob("[a-z]*.py"))]
 MODELS = ["sgn.model", *BASELINES, "examples/my_model.py"]
-TRANSDUCTIVE = ["baselines.linkx"]
+TRANSDUCTIVE = ["baselines.linkx", "baselines.label_propagation"]
 
 module_of = functools.cache(load)
 
