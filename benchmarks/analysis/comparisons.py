@@ -3,8 +3,7 @@
 Four questions are asked of the headline score, and Holm's correction is over the comparisons of one question:
 `subject` (each row against BERT+GCN), `baseline` (each row against the strongest baseline, which validation names),
 `best` (each tuned row against the one that came out best on test, for marks in tables, corrected as if all pairs had
-been compared, for that is how it was found) and `base` (each variant
-against its unchanged model).
+been compared, for that is how it was found) and `base` (each variant against its unchanged model).
 
 What a difference is compared with follows the dataset's replication. `folds`: the corrected resampled t over folds,
 seeds averaged inside each. `fixed`: students and seeds are resampled, and nothing is claimed of other splits. `groups`:
