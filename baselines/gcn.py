@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from sgn.blocks import GRAPH_SPACE, ConvolutionKnobs, Stack, convolutions, tabular, tabular_size
+from sgn.blocks import GRAPH_SPACE, ConvolutionKnobs, convolutions, tabular, tabular_size
 from sgn.graph import StudentGraph, TrainingView
 
 
@@ -27,9 +27,7 @@ class GCN(nn.Module):
     def __init__(self, config: Config, view: TrainingView) -> None:
         super().__init__()
         self.config = config
-        self.stack = Stack(
-            tabular_size(view.graph, config), view.num_outputs, convolutions(config, view.graph.directed), config
-        )
+        self.stack = convolutions(tabular_size(view.graph, config), view.num_outputs, config, view.graph.directed)
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]."""

@@ -27,7 +27,7 @@ class Config:
     lr: float = 0.05
     leaves: int = 15  # of a tree, at most
     students: int = 10  # in a leaf, at least
-    columns: float = 0.5  # share of them that a tree may split on
+    columns: float = 0.3  # share of them that a tree may split on
     l2: float = 1.0
 
 
@@ -35,7 +35,7 @@ SPACE = {
     "lr": FloatDistribution(0.03, 0.3, log=True),
     "leaves": IntDistribution(4, 31, log=True),
     "students": IntDistribution(2, 40, log=True),
-    "columns": FloatDistribution(0.2, 1.0),
+    "columns": FloatDistribution(0.1, 1.0, log=True),
     "l2": FloatDistribution(1e-2, 10.0, log=True),
 }
 

@@ -49,7 +49,7 @@ def run(
     progress, rows = Progress(len(models), "model"), list[dict[str, Any]]()
     tuned = {folder.name: folder for folder in tuning}
     tokens = {recipe: Path(folder) for recipe, folder in entries["encoded"].items()}
-    searched = {folder.parents[1].name: folder for folder in searches if folder.parent.name == split}
+    searched = {folder.parent.name: folder for folder in searches}
     with lock(device), tempfile.TemporaryDirectory() as scratch:
         machine = in_child(clock.machine, device)
         read: dict[str, dict[str, Any]] = {}
@@ -65,10 +65,10 @@ def run(
                     states.mkdir(exist_ok=True)
                     search = searched.get(recipes[recipe].get("tuned_as", recipe))
                     args = (data, tokens[recipe], recipes[recipe], search, split, seed, device, states)
-                    read[recipe] = {"recipe_tuning": _seconds(search) if search else 0.0} | in_child(_recipe, *args)
+                    read[recipe] = {"recipe_tuning": _tuning(search) if search else 0.0} | in_child(_recipe, *args)
                 row |= read[recipe] if recipe else {}
                 args_ = (data, entry, tuned[name], states, split, seed, epochs, patience, device)
-                row |= {"tuning": _seconds(tuned[name]) / len(read_json(tuned[name] / "best.json"))}
+                row |= {"tuning": _tuning(tuned[name])}
                 row |= in_child(_model, *args_)
             except Exception as error:
                 row["reason"] = f"{type(error).__name__}: {error}"
@@ -78,9 +78,9 @@ def run(
     write_json(output / "machine.json", machine)
 
 
-def _seconds(folder: Path) -> float:
-    """What the step that made a folder took."""
-    return read_json(folder / "provenance.json").get("seconds", nan)
+def _tuning(folder: Path) -> float:
+    """Seconds that a search took on one of its splits."""
+    return read_json(folder / "provenance.json").get("seconds", nan) / len(read_json(folder / "best.json"))
 
 
 def _recipe(
@@ -104,14 +104,14 @@ def _recipe(
     from sgn.encoder import cut, distinct, read_below, read_states, tokenize
 
     seal.close()
-    params = read_json(search / "best.json")["params"] if search else {}
+    params = read_json(search / "best.json")[split]["params"] if search else {}
     with tempfile.TemporaryDirectory() as cache:
         learned = 0
 
         def train() -> None:
             nonlocal learned
             tuning = Finetuning(data, encoded, recipe, split, Path(cache), device)
-            tuning.save({seed: tuning.states(params, seed, lambda line: None)}, output)
+            tuning.save({seed: tuning.states(params, seed, lambda line: None)}, output / split)
             learned = sum(p.numel() for p in tuning.reader.parameters()) if finetuned(recipe) else 0
 
         (seconds,) = clock.whole(train)(clock.clock_of(device))
@@ -158,7 +158,7 @@ def _model(
     where, module = torch_device(device), load(entry["module"])
     params = read_json(tuning / "best.json")[split]["params"]
     config = module.Config(**entry.get("set", {}) | params)
-    views = Material(data, [states] if states else [], [split]).views(split, seed).to(where)
+    views = Material(data, states, [split]).views(split, seed).to(where)
     predictor = None
 
     def train() -> None:

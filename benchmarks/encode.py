@@ -5,11 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.data import cache as caching
+from benchmarks.data.cache import fingerprint
 from benchmarks.data.storage import load_graph, write_json
-from benchmarks.jobs.outcome import NotApplicableError
+from benchmarks.jobs.outcome import NO_TEXT, NotApplicableError
+from benchmarks.jobs.source import code_hash
 from benchmarks.training import weights
 from benchmarks.training.reading import activations, reader, trained
-from benchmarks.training.views import torch_device
+from benchmarks.training.recipes import reading
+from benchmarks.training.views import arithmetic, torch_device
 from sgn.encoder import distinct, read_states, tokenize
 
 
@@ -20,7 +24,7 @@ def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Pa
     """
     graph = load_graph(data)
     if not any(graph.texts):
-        raise NotApplicableError("the dataset has no text")
+        raise NotApplicableError(NO_TEXT)
     texts, index = distinct(graph.texts)
     pretrained = weights.load(recipe["weights"], recipe.get("sha256"))
     tokens = tokenize(pretrained.tokenizer, texts, recipe["tokens"])
@@ -30,8 +34,15 @@ def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Pa
     where = torch_device(device)
 
     def read(recipe: dict[str, Any]) -> np.ndarray:
-        below = activations(pretrained, tokens, trained(recipe, pretrained), recipe, cache, where)
-        return read_states(reader(pretrained, recipe, where), below, where).numpy()
+        layers = trained(recipe, pretrained)
+        below = activations(pretrained, tokens, layers, recipe, cache, where)
+
+        def make() -> dict[str, np.ndarray]:
+            return {"states": read_states(reader(pretrained, recipe, where), below, where).numpy()}
+
+        of = (pretrained.sha256, pretrained.architecture, layers, reading(recipe), arithmetic(where))
+        key = fingerprint(code_hash("benchmarks.encode"), *of, tokens.flat.numpy(), tokens.bounds.numpy())
+        return caching.arrays(cache, "frozen", key, make)["states"]
 
     try:
         states = read(recipe)

@@ -1,5 +1,6 @@
 """What the entries of a config mean: a model's module, recipe and budget; a dataset's rows, options and variants."""
 
+import re
 from typing import Any
 
 from benchmarks.jobs import source
@@ -39,9 +40,20 @@ def trials_of(config: dict[str, Any], model: str) -> int:
 
 def models_of(config: dict[str, Any], dataset: str) -> list[str]:
     """Controls, models and oracles that run on a dataset, in the order of the config."""
-    everything = [*config["controls"], *config["models"]]
-    asked = [model for model in everything if dataset in entry_of(config, model).get("datasets", [dataset])]
-    return asked + oracles_of(config, dataset)
+    without = without_text(config, dataset)
+    asked = [model for model in [*config["controls"], *config["models"]] if _asked(config, dataset, model)]
+    return [model for model in asked if model not in without] + oracles_of(config, dataset)
+
+
+def without_text(config: dict[str, Any], dataset: str) -> list[str]:
+    """Models that read text and find none on a dataset: its file says `TEXT = False`."""
+    if source.literal(config["datasets"][dataset]["make"], "TEXT") is not False:
+        return []
+    return [model for model in config["models"] if recipe_of(config, model) and _asked(config, dataset, model)]
+
+
+def _asked(config: dict[str, Any], dataset: str, model: str) -> bool:
+    return dataset in entry_of(config, model).get("datasets", [dataset])
 
 
 def oracles_of(config: dict[str, Any], dataset: str) -> list[str]:
@@ -52,6 +64,11 @@ def oracles_of(config: dict[str, Any], dataset: str) -> list[str]:
 def options_of(config: dict[str, Any], dataset: str) -> dict[str, Any]:
     """What a dataset's `make` is called with, besides raw files and splits."""
     return {k: v for k, v in config["datasets"][dataset].items() if k not in NOT_OPTIONS}
+
+
+def source_of(config: dict[str, Any], dataset: str) -> str:
+    """Name of a dataset's file: entries that share it are cut-offs, tasks or parts of one source."""
+    return re.split("[./]", config["datasets"][dataset]["make"].removesuffix(".py"))[-1]
 
 
 def variants_of(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:

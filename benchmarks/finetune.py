@@ -1,4 +1,4 @@
-"""Verb `finetune`: a recipe pretrained and fine-tuned on a split with its frozen hyper-parameters, once a seed."""
+"""Verb `finetune`: a recipe pretrained and fine-tuned on each split with its frozen hyper-parameters, once a seed."""
 
 import shutil
 from collections.abc import Callable
@@ -27,22 +27,24 @@ def run(
     data: Path,
     encoded: Path,
     recipe: dict[str, Any],
-    split: str,
+    splits: list[str],
     seeds: list[int],
     cache: Path,
     device: str,
     output: Path,
     search: Path | None = None,
 ) -> None:
-    """Fine-tune with the hyper-parameters that `search` found, or the default ones, and write every text's states."""
-    tuning = Finetuning(data, encoded, recipe, split, cache, device)
-    params = read_json(search / "best.json")["params"] if search else {}
-    progress = Progress(len(seeds), "seed")
-    made = {}
-    for seed in seeds:
-        made[seed] = tuning.states(params, seed, progress.tell)
-        progress.step(f"seed {seed}")
-    tuning.save(made, output)
+    """Fine-tune with what `search` found, or the default hyper-parameters; write every text's states by split."""
+    best = read_json(search / "best.json") if search else {}
+    progress = Progress(len(splits) * len(seeds), "fine-tuning")
+    for split in splits:
+        tuning = Finetuning(data, encoded, recipe, split, cache, device)
+        params = best[split]["params"] if search else {}
+        made = {}
+        for seed in seeds:
+            made[seed] = tuning.states(params, seed, progress.tell)
+            progress.step(f"split {split}, seed {seed}")
+        tuning.save(made, output / split)
 
 
 OTHERS = ("trials", "folds", "tuned_as")
@@ -112,8 +114,8 @@ class Finetuning:
         args = (self.reader, self.below, self.visible_index, view or self.view, seed, report, self.device)
         return finetune(config, *args), report.best_score
 
-    def whole(
-        self, params: dict[str, Any], seed: int, tell: Callable[[str], None], fitted: Classifier | None = None
+    def _whole(
+        self, params: dict[str, Any], seed: int, tell: Callable[[str], None], fitted: Classifier | None
     ) -> dict[str, np.ndarray]:
         """States [U, H] and logits [U, K] of the distinct texts, from the cache, from `fitted`, or from a new fit."""
 
@@ -123,14 +125,20 @@ class Finetuning:
 
         return caching.arrays(self.cache, "finetuned", fingerprint(self.key, params, seed), make)
 
-    def states(self, params: dict[str, Any], seed: int, tell: Callable[[str], None]) -> dict[str, np.ndarray]:
+    def states(
+        self, params: dict[str, Any], seed: int, tell: Callable[[str], None], fitted: Classifier | None = None
+    ) -> dict[str, np.ndarray]:
         """States [R, H] and logits [R, K] of the distinct texts, then those of each fold by a fit without its labels.
 
-        A recipe that is not fine-tuned has no head, so no logits, and the same states for every seed.
+        `fitted` is what these hyper-parameters and this seed gave, where it is at hand. A recipe that is not fine-tuned
+        has no head, so no logits, and the same states for every seed.
         """
         if not finetuned(self.recipe):
             return caching.arrays(self.cache, "finetuned", fingerprint(self.key), self._read)
-        parts = [self.whole(params, seed, tell), *(self._fold(params, seed, tell, k) for k in range(len(self.folds)))]
+        parts = [
+            self._whole(params, seed, tell, fitted),
+            *(self._fold(params, seed, tell, k) for k in range(len(self.folds))),
+        ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _read(self) -> dict[str, np.ndarray]:
@@ -147,10 +155,10 @@ class Finetuning:
 
     def save(self, made: dict[int, dict[str, np.ndarray]], output: Path) -> None:
         """Write `states.npz`, bound to the split by its fingerprint, and the pretraining's history if there is one."""
+        output.mkdir(exist_ok=True)
         arrays = {f"seed={seed}/{name}": array for seed, one in made.items() for name, array in one.items()}
         np.savez(
             output / "states.npz",
-            split=np.array(self.known.name),
             fingerprint=np.array(self.known.fingerprint),
             index=self.index.numpy(),
             **arrays,  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 
 from benchmarks.config import check
 from benchmarks.data.storage import write_json
-from benchmarks.plan import applying, probe, textless, work
+from benchmarks.plan import probe, work
 
 MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "libraries")
 
@@ -49,7 +49,7 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")
     if output.exists() and not (output / "provenance.json").exists():
         raise SystemExit(f"{output} is there and is no reference: name another folder")
-    provenance = _summary(_made_of(results / folder for folder in records), textless(results))
+    provenance = _summary(_made_of(results / folder for folder in records))
     provenance["probe"] = probe(asked["threads"])
     provenance["gigabytes"] = {"cache": _gigabytes(Path("cache")), "results": _gigabytes(results)}
     shutil.rmtree(output, ignore_errors=True)
@@ -103,7 +103,7 @@ def _words(part: str) -> Iterator[str]:
             pending += value.values() if isinstance(value, dict) else value
 
 
-def _summary(made_of: list[dict[str, Any]], without: set[str]) -> dict[str, Any]:
+def _summary(made_of: list[dict[str, Any]]) -> dict[str, Any]:
     ran = [job for job in {job["command"]: job for job in made_of}.values() if "skipped" not in job]
     values: dict[str, list[Any]] = {key: [] for key in MACHINE}
     if uncommitted := [job["command"] for job in ran if job["commit"].endswith("+")]:
@@ -119,7 +119,7 @@ def _summary(made_of: list[dict[str, Any]], without: set[str]) -> dict[str, Any]
         "verbs": {
             verb: {
                 "jobs": len(jobs),
-                "size": sum(job.size for job in applying((work(job["command"]) for job in jobs), without)),
+                "size": sum(work(job["command"]).size for job in jobs),
                 "seconds": round(sum(job["seconds"] for job in jobs)),
                 "peak_gigabytes": max(job["peak_gigabytes"] for job in jobs),
             }

@@ -14,7 +14,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,12 @@ MINILM = (6, 384)
 
 @dataclass(frozen=True)
 class Work:
-    """What a job does: models it trains, Transformers it fine-tunes, and its size against other jobs of its verb.
-
-    `reads`: it needs the texts of its dataset.
-    """
+    """What a job does: models it trains, Transformers it fine-tunes, and its size against other jobs of its verb."""
 
     verb: str
-    dataset: str
     trainings: int = 0
     finetunings: int = 0
     size: float = 1.0
-    reads: bool = False
 
 
 def run(config: Path = Path("config/default.yaml"), reference: Path = REFERENCE) -> None:
@@ -54,12 +49,10 @@ def run(config: Path = Path("config/default.yaml"), reference: Path = REFERENCE)
     asked = yaml.safe_load(config.read_text(encoding="utf-8"))
     measured = json.loads((reference / "provenance.json").read_text(encoding="utf-8"))
     jobs = [work(command) for command in commands(dry_run(config))]
-    applied = applying(jobs, textless(reference))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     at_once = max(1, cores // asked["threads"])
-    for line in estimate(applied, measured, probe(asked["threads"]), at_once):
+    for line in estimate(jobs, measured, probe(asked["threads"]), at_once):
         print(line)
-    print(f"not counted: {len(jobs) - len(applied)} jobs on datasets without text, which end at once")
     for line in downloads(asked):
         print(line)
 
@@ -84,27 +77,13 @@ def commands(dry_run: str) -> list[str]:
     return found
 
 
-def textless(results: Path) -> set[str]:
-    """Datasets with records that have no text: what needs it does not apply to them."""
-    cards = {
-        file.parent.name: json.loads(file.read_text(encoding="utf-8")) for file in results.glob("records/*/card.json")
-    }
-    return {dataset for dataset, card in cards.items() if card["text"] == "none"}
-
-
-def applying(jobs: Iterable[Work], without: set[str]) -> list[Work]:
-    """The jobs that do not ask for texts where there are none."""
-    return [job for job in jobs if not (job.reads and job.dataset in without)]
-
-
 def work(command: str) -> Work:
     """What a call of `sgn` does, as its flags tell."""
     words = shlex.split(command.split(" &> ")[0])[1:]
     while words[0].startswith("--"):  # of sgn itself, before the verb
         words = words[2:]
     verb, flags = words[0], _flags(words[1:])
-    place = re.search(r"results/[^/ ]+/(?:data|states|records)/([^/ ]+)", command)
-    of = functools.partial(Work, verb, place[1] if place else "")
+    of = functools.partial(Work, verb)
     times = functools.partial(_times, flags)
     if verb == "each":
         inner = work("sgn " + shlex.join(flags["--command"]))
@@ -113,12 +92,13 @@ def work(command: str) -> Work:
     if verb in ("tune", "train"):
         tried = int(flags["--trials"][0]) if verb == "tune" else 1 + len(json.loads(flags.get("--variants", ["{}"])[0]))
         count = tried * times("--splits", "--seeds")
-        return of(count, size=count * int(flags["--patience"][0]), reads=bool(flags.get("--states")))
+        return of(count, size=count * int(flags["--patience"][0]))
     if verb in TEXT_VERBS:
         recipe = json.loads(flags["--recipe"][0])
-        count = times("--seeds") * (recipe.get("trials", 0) if verb == "tune-recipe" else 1 + recipe.get("folds", 0))
+        each = recipe.get("trials", 0) if verb == "tune-recipe" else 1 + recipe.get("folds", 0)
+        count = each * times("--splits", "--seeds")
         count *= verb != "encode" and recipe["finetune"] != "frozen"
-        return of(finetunings=count, size=_passes(verb, recipe, count), reads=True)
+        return of(finetunings=count, size=_passes(verb, recipe, count))
     return of()
 
 

@@ -19,6 +19,8 @@ def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, out
     module, own = load(make), {name: value for name, value in options.items() if name != "labeled"}
     folder = raw.folder_for(module, own, mirror)
     dataset = module.make(folder, splits=splits, **own)
+    if getattr(module, "TEXT", True) is False and any(dataset.graph.texts):
+        raise ValueError(f"{make} says TEXT = False, and {sum(map(bool, dataset.graph.texts))} students have one")
     if "labeled" in options:
         dataset = thinned(dataset, options["labeled"])
     found = suspicions(dataset)

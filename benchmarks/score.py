@@ -46,7 +46,7 @@ from benchmarks.data.storage import (
     write_json,
 )
 from benchmarks.jobs import outcome
-from benchmarks.jobs.outcome import FAILED, OK
+from benchmarks.jobs.outcome import FAILED, NO_TEXT, NOT_APPLICABLE, OK, Outcome
 from benchmarks.training.variants import BASE
 
 ANYBODY = 10**9
@@ -65,6 +65,8 @@ def run(
     uses: dict[str, dict[str, str]] = {},  # noqa: B006  read only
     grid: dict[str, list[Any]] = {},  # noqa: B006  read only
     charges: dict[str, str] = {},  # noqa: B006  read only
+    without_text: list[str] = [],  # noqa: B006  read only
+    source: str = "",
     text_matters: bool = False,
 ) -> None:
     """Score every model's `predictions` folder; the folder's name is the model's.
@@ -72,10 +74,13 @@ def run(
     Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs`, `classes` and `alerts`; a
     cell without a run is among the `outcomes`, its name in the place of a variant's. `uses` tells by model and variant
     which pretrained recipe a variant puts in the place of the model's own; `charges` by model the recipe whose trials
-    are charged to its row. Where `text_matters`, a row with shuffled text is held against the one with the true text.
+    are charged to its row. `without_text` are models that read text, of a dataset that has none. Entries of one
+    `source` are no datasets of their own. Where `text_matters`, a row with shuffled text is held against the one with
+    the true text.
     """
     output.mkdir(parents=True, exist_ok=True)
     ended = {folder.name: outcome.read(folder) for folder in predictions}
+    ended |= {name: Outcome(NOT_APPLICABLE, NO_TEXT, str(data)) for name in without_text}
     runs: list[dict[str, Any]] = []
     classes: list[pd.DataFrame] = []
     warnings: list[pd.DataFrame] = []
@@ -84,7 +89,7 @@ def run(
     if outcome.read(data).status == OK:
         found = cells(grid) if grid else {".": {}}
         card = next(file for cell in found if (file := data / cell / "card.json").exists())
-        write_json(output / "card.json", read_json(card))
+        write_json(output / "card.json", read_json(card) | ({"source": source} if source else {}))
         if not grid:
             _describe(dataset, data, sealed, output)
         for folder in predictions:
@@ -238,19 +243,15 @@ def _statistics(
 
 
 def _trials(folder: Path, kind: str, dataset: str) -> list[dict[str, Any]]:
-    """Trials of a model (`tuning/<dataset>/<model>`) or of a recipe (`states/<dataset>/<recipe>/<split>/selection`)."""
+    """Trials of a model (`tuning/<dataset>/<model>`) or of a recipe (`states/<dataset>/<recipe>/selection`)."""
     if outcome.read(folder).status != OK:
         return []
-    of = {"dataset": dataset, "kind": kind}
-    if kind == "recipe":
-        of |= {"name": folder.parent.parent.name, "split": folder.parent.name}
-    else:
-        of |= {"name": folder.name}
+    of = {"dataset": dataset, "kind": kind, "name": folder.name if kind == "model" else folder.parent.name}
     return [of | row for row in read_json(folder / "trials.json")]
 
 
 def _pretrainings(dataset: str, folders: list[Path]) -> dict[str, pd.DataFrame]:
-    """What pretrainings achieved, and their curves; `folders` are `states/<dataset>/<recipe>/<split>/reporting`.
+    """What pretrainings achieved, and their curves; `folders` are `states/<dataset>/<recipe>/reporting`.
 
     One that failed leaves no rows: `outcomes` tells of the rows that it cost.
     """
@@ -258,10 +259,10 @@ def _pretrainings(dataset: str, folders: list[Path]) -> dict[str, pd.DataFrame]:
     for folder in folders:
         if outcome.read(folder).status != OK:
             continue
-        history = read_json(folder / "pretraining.json")
-        of = {"dataset": dataset, "recipe": folder.parent.parent.name, "split": folder.parent.name}
-        ends.append(of | history)
-        epochs += [of | {"arm": history["arm"], "phase": _phase(row)} | row for row in history["curve"]]
+        for file in sorted(folder.glob("*/pretraining.json")):
+            history, of = read_json(file), {"dataset": dataset, "recipe": folder.parent.name, "split": file.parent.name}
+            ends.append(of | history)
+            epochs += [of | {"arm": history["arm"], "phase": _phase(row)} | row for row in history["curve"]]
     pretraining = pd.DataFrame(ends, columns=COLUMNS["pretraining"])
     curves = pd.DataFrame(epochs, columns=COLUMNS["curves"])
     return {  # what is unknown is null there, and a number that is none here

@@ -34,18 +34,18 @@ def run(
     cache: Path,
     device: str,
     output: Path,
-    states: list[Path] = [],  # noqa: B006  read only
+    states: Path | None = None,
     tuning: Path | None = None,
-    settings: dict[str, Any] = {},  # noqa: B006
+    settings: dict[str, Any] = {},  # noqa: B006  read only
     variants: dict[str, dict[str, Any]] = {},  # noqa: B006
-    other_states: dict[str, list[str]] = {},  # noqa: B006
+    other_states: dict[str, str] = {},  # noqa: B006
     encoded: Path | None = None,
     recipe: dict[str, Any] = {},  # noqa: B006
 ) -> None:
     """Write `predictions.npz`: probabilities [n, K] of validation and test students for each variant, split and seed.
 
     `settings` are knobs that the config sets. Without `tuning` (a control has nothing to tune) the model runs on its
-    defaults. `other_states` are folders of the recipes that variants name, by recipe. `encoded` and `recipe` let a
+    defaults. `other_states` are the folders of the recipes that variants name, by recipe. `encoded` and `recipe` let a
     model train through the encoder itself.
     """
     where = torch_device(device)
@@ -59,7 +59,7 @@ def run(
     @functools.cache
     def material_of(recipe: str | None) -> Material:
         if recipe:  # another encoder than the one to train through
-            return Material(data, [Path(folder) for folder in other_states[recipe]], splits)
+            return Material(data, Path(other_states[recipe]), splits)
         return Material(data, states, splits, encoder)
 
     asked = {BASE: changes({})} | {variant: changes(entry) for variant, entry in variants.items()}

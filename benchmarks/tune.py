@@ -25,8 +25,8 @@ def run(
     cache: Path,
     device: str,
     output: Path,
-    states: list[Path] = [],  # noqa: B006  read only
-    settings: dict[str, Any] = {},  # noqa: B006
+    states: Path | None = None,
+    settings: dict[str, Any] = {},  # noqa: B006  read only
     shared: bool = False,
 ) -> None:
     """Search on the selection `seeds` and write, for each split, the best hyper-parameters and all trials.

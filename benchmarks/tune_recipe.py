@@ -1,4 +1,4 @@
-"""Verb `tune-recipe`: search a recipe's hyper-parameters on one split by validation.
+"""Verb `tune-recipe`: one search a split for a recipe's hyper-parameters, by validation.
 
 Its trials are charged to every row that uses the recipe: such a row has as many fewer of its own.
 """
@@ -13,58 +13,65 @@ from benchmarks.data.storage import write_json
 from benchmarks.finetune import Finetuning
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
-from benchmarks.training.recipes import finetuned, trials
-from benchmarks.training.study import Course, search
-from sgn.encoder import SPACE, Config
+from benchmarks.training.recipes import trials
+from benchmarks.training.study import Best, Course, search
+from sgn.encoder import SPACE, Classifier, Config
 
 
 def run(
     data: Path,
     encoded: Path,
     recipe: dict[str, Any],
-    split: str,
+    splits: list[str],
     seeds: list[int],
     cache: Path,
     device: str,
     output: Path,
     shared: bool = False,
 ) -> None:
-    """Search on the selection `seeds`; write the best hyper-parameters, all trials, and the best trial's states.
+    """Search on the selection `seeds`; write, by split, the best hyper-parameters, all trials, the best one's states.
 
-    A recipe that is pretrained and not fine-tuned has nothing to search for: no trials, and its states.
+    A recipe without trials, be it that labels do not change it, has its default hyper-parameters, and their states.
     """
-    tuning = Finetuning(data, encoded, recipe, split, cache, device)
-    progress = Progress(trials(recipe), "trial")
-    if not finetuned(recipe):
-        write_json(output / "best.json", {"params": {}, "value": None})
-        write_json(output / "trials.json", [])
-        tuning.save({seed: tuning.states({}, seed, progress.tell) for seed in seeds}, output)
-        return
+    progress = Progress(len(splits) * trials(recipe), "trial")
+    best, rows = {}, []
+    for split in splits:
+        tuning = Finetuning(data, encoded, recipe, split, cache, device)
+        found, fitted = Best({}, None, []), dict[int, Classifier]()
+        if trials(recipe):
+            found, fitted = _search(tuning, recipe["trials"], seeds, cache, progress, shared)
+        made = {seed: tuning.states(found.params, seed, progress.tell, fitted.get(seed)) for seed in seeds}
+        tuning.save(made, output / split)
+        best[split] = {"params": found.params, "value": found.value}
+        rows += [{"split": split, **row} for row in found.trials]
+    write_json(output / "best.json", best)
+    write_json(output / "trials.json", rows)
 
-    highest = -math.inf
+
+def _search(
+    tuning: Finetuning, trials: int, seeds: list[int], cache: Path, progress: Progress, shared: bool
+) -> tuple[Best, dict[int, Classifier]]:
+    """The best trial, and by seed its classifiers, where it was not an earlier process that trained them."""
+    highest, kept = -math.inf, (dict[str, Any](), dict[int, Classifier]())
 
     def objective(params: dict[str, Any], course: Course) -> None:
-        nonlocal highest
+        nonlocal highest, kept
         fitted = {}
         for seed in seeds:
             fitted[seed], score = tuning.fit(params, seed, progress.tell, watch=course.watch)
             course.end(score)
-        if course.score > highest:  # reading all texts takes as long as two epochs: only for what may win
-            highest = course.score
-            for seed, classifier in fitted.items():
-                tuning.whole(params, seed, progress.tell, classifier)
+        if course.score > highest:
+            highest, kept = course.score, (params, fitted)
 
     key = fingerprint(code_hash("benchmarks.tune_recipe"), tuning.key, seeds)
     best = search(
         cache / "studies" / f"{key[:32]}.log",
         SPACE,
         asdict(Config(**tuning.defaults)),
-        recipe["trials"],
+        trials,
         seed=seeds[0],
         objective=objective,
         told=progress.step,
         shared=shared,
     )
-    write_json(output / "best.json", {"params": best.params, "value": best.value})
-    write_json(output / "trials.json", best.trials)
-    tuning.save({seed: tuning.states(best.params, seed, progress.tell) for seed in seeds}, output)
+    return best, kept[1] if kept[0] == best.params else {}

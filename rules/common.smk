@@ -11,11 +11,13 @@ from benchmarks.entries import (
     options_of,
     recipe_of,
     settings_of,
+    source_of,
     trials_of,
     variant_recipes,
     variants_of,
+    without_text,
 )
-from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
+from benchmarks.training.recipes import layers_changed, per_split, reading, trials
 from benchmarks.jobs.source import code_hash
 from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs
 
@@ -105,21 +107,26 @@ def obtainable(wildcards):
 
 
 def states_of(purpose):
-    """A model's states: none, the dataset's, or each split's own, for "selection" or for "reporting"."""
+    """The folder with a model's states, for "selection" or for "reporting"; none for a model that reads no text."""
 
-    def folders(wildcards):
+    def folder(wildcards):
         recipe = recipe_of(config, wildcards.model)
         return recipe_states(wildcards, recipe, purpose) if recipe else []
 
-    return folders
+    return folder
 
 
 def recipe_states(wildcards, recipe, purpose):
-    """Folders with a recipe's states of a dataset: one, or one a split."""
-    base = f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}"
+    """The folder with a recipe's states of a dataset or family, those of each split apart where its labels matter."""
+    of = wildcards.get("dataset") or wildcards.get("family")
     if per_split(config["recipes"][recipe]):
-        return [f"{base}/{split}/{purpose}" for split in splits_of(wildcards)]
-    return [reading_of(wildcards, recipe)]
+        return f"results/{wildcards.tier}/states/{of}/{recipe}/{purpose}"
+    return reading_of(wildcards, recipe)
+
+
+def flag(name, path):
+    """A flag and its path, or nothing where there is no path."""
+    return f"{name} {path}" if path else ""
 
 
 def reading_of(wildcards, recipe):
@@ -148,27 +155,24 @@ def encoded_of(wildcards):
 
 
 def other_states(wildcards):
-    """States of the recipes that a model's variants name, by recipe."""
+    """Folders with states of the recipes that a model's variants name, by recipe."""
     asked = variant_recipes(config, wildcards.dataset, wildcards.model)
     return {recipe: recipe_states(wildcards, recipe, "reporting") for recipe in asked}
 
 
 def search_of_recipe(wildcards):
-    """The folder with a recipe's hyper-parameters: its own search or another recipe's; none where labels change nothing."""
-    entry = config["recipes"][wildcards.recipe]
-    name = entry.get("tuned_as", wildcards.recipe)
-    base = f"results/{wildcards.tier}/states/{wildcards.dataset}/{name}"
-    return [f"{base}/{wildcards.split}/selection"] if finetuned(entry) else []
+    """The folder with a recipe's hyper-parameters, its own or another recipe's; none where it has no trials."""
+    name = config["recipes"][wildcards.recipe].get("tuned_as", wildcards.recipe)
+    return recipe_states(wildcards, name, "selection") if trials(config["recipes"][name]) else []
 
 
 def searches_of(wildcards):
     """Folders with the trials of the recipes that a dataset's rows use."""
     recipes = {recipe_of(config, model): None for model in models_of(config, wildcards.dataset)}
     return [
-        f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/{split}/selection"
+        recipe_states(wildcards, recipe, "selection")
         for recipe in recipes
-        if recipe and finetuned(config["recipes"][recipe])
-        for split in splits_of(wildcards)
+        if recipe and trials(config["recipes"][recipe])
     ]
 
 
@@ -189,10 +193,8 @@ def pretrained_recipes(wildcards):
 
 
 def pretrainings_of(wildcards):
-    """Folders with the states, and so the loss curves, of these recipes: one a recipe and split."""
-    return [
-        folder for recipe in pretrained_recipes(wildcards) for folder in recipe_states(wildcards, recipe, "reporting")
-    ]
+    """Folders with the states, and so the loss curves, of these recipes."""
+    return [recipe_states(wildcards, recipe, "reporting") for recipe in pretrained_recipes(wildcards)]
 
 
 def uses_of(wildcards):
@@ -224,16 +226,6 @@ def folders_of(kind, models):
 def of_family(key):
     """A param: what a family's entry has under a key."""
     return lambda wildcards: config["families"][wildcards.family][key]
-
-
-def family_states(wildcards):
-    """A model's states of a family: none, the plain ones, or those of the family's split."""
-    recipe = recipe_of(config, wildcards.model)
-    if recipe is None:
-        return []
-    if per_split(config["recipes"][recipe]):
-        return [f"results/{wildcards.tier}/states/{wildcards.family}/{recipe}/reporting"]
-    return [reading_of(wildcards, recipe)]
 
 
 def family_predictions(wildcards):

@@ -101,7 +101,7 @@ rule finetune_family:
         " --data {input.data:q}/{{cell}}"
         " --encoded {input.encoded:q}/{{cell}}"
         " --recipe {params.recipe:q}"
-        " --split {{split}}"
+        " --splits {{split}}"
         " --seeds {params.seeds}"
         " --cache cache"
         " --device {params.device} &> {log:q}"
@@ -111,7 +111,7 @@ rule train_family:
     """Train a model on each cell with its default hyper-parameters."""
     input:
         data="results/{tier}/data/{family}",
-        states=family_states,
+        states=states_of("reporting"),
     output:
         directory("results/{tier}/predictions/{family}/{model}"),
     log:
@@ -127,7 +127,7 @@ rule train_family:
         options=as_json(of_family("options")),
         module=lambda wildcards: module_of(config, wildcards.model),
         settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
-        states=lambda wildcards, input: " ".join(f"{folder}/{{cell}}" for folder in input.states),
+        states=lambda wildcards, input: flag("--states", input.states and f"{input.states}/{{cell}}"),
         seeds=of_family("seeds"),
         epochs=config["epochs"],
         patience=config["patience"],
@@ -143,7 +143,7 @@ rule train_family:
         " --output {output:q}"
         " --command train"
         " --data {input.data:q}/{{cell}}"
-        " --states {params.states}"
+        " {params.states}"
         " --model {params.module:q}"
         " --settings {params.settings:q}"
         " --splits {{split}}"

@@ -17,6 +17,7 @@ rule tune:
     params:
         code=code_of("benchmarks.tune", "{model}"),
         module=lambda wildcards: module_of(config, wildcards.model),
+        states=lambda wildcards, input: flag("--states", input.states),
         splits=splits_of,
         seeds=config["selection_seeds"],
         trials=lambda wildcards: trials_of(config, wildcards.model),
@@ -31,7 +32,7 @@ rule tune:
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} tune"
         " --data {input.data:q}"
-        " --states {input.states:q}"
+        " {params.states}"
         " --model {params.module:q}"
         " --splits {params.splits:q}"
         " --seeds {params.seeds}"
@@ -50,7 +51,7 @@ rule train:
     input:
         data="results/{tier}/data/{dataset}",
         states=states_of("reporting"),
-        others=lambda wildcards: [f for folders in other_states(wildcards).values() for f in folders],
+        others=lambda wildcards: list(other_states(wildcards).values()),
         encoded=encoded_of,
         tuning="results/{tier}/tuning/{dataset}/{model}",
     output:
@@ -65,6 +66,7 @@ rule train:
     params:
         code=code_of("benchmarks.train", "{model}"),
         module=lambda wildcards: module_of(config, wildcards.model),
+        states=lambda wildcards, input: flag("--states", input.states),
         splits=splits_of,
         seeds=config["seeds"],
         settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
@@ -80,7 +82,7 @@ rule train:
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} train"
         " --data {input.data:q}"
-        " --states {input.states:q}"
+        " {params.states}"
         " --tuning {input.tuning:q}"
         " --model {params.module:q}"
         " --splits {params.splits:q}"

@@ -20,6 +20,8 @@ rule score:
         code=code_of("benchmarks.score"),
         uses=as_json(uses_of),
         charges=as_json(charges_of),
+        source=lambda wildcards: source_of(config, wildcards.dataset),
+        without_text=lambda wildcards: without_text(config, wildcards.dataset),
         text_matters=lambda wildcards: "--text-matters" if wildcards.dataset in config["text_matters"] else "",
     message:
         "score {wildcards.dataset}: every row"
@@ -34,5 +36,7 @@ rule score:
         " --pretrainings {input.pretrainings:q}"
         " --uses {params.uses:q}"
         " --charges {params.charges:q}"
+        " --source {params.source:q}"
+        " --without-text {params.without_text:q}"
         " {params.text_matters}"
         " --output {output:q} &> {log:q}"

@@ -1,5 +1,5 @@
-# IN: results/{tier}/data/{dataset}. OUT: results/{tier}/states/{dataset}/{recipe}: frozen/, {split}/selection/,
-# {split}/reporting/.
+# IN: results/{tier}/data/{dataset}. OUT: results/{tier}/states/{dataset}/{recipe}: frozen/, and by split
+# selection/{split}, reporting/{split}.
 
 
 rule encode:
@@ -31,14 +31,14 @@ rule encode:
 
 
 rule tune_recipe:
-    """Search a recipe's hyper-parameters on a split."""
+    """Search a recipe's hyper-parameters on each split of a dataset."""
     input:
         data="results/{tier}/data/{dataset}",
         encoded=reading_of_recipe,
     output:
-        directory("results/{tier}/states/{dataset}/{recipe}/{split}/selection"),
+        directory("results/{tier}/states/{dataset}/{recipe}/selection"),
     log:
-        "logs/{tier}/tune-recipe/{dataset}/{recipe}/{split}.log",
+        "logs/{tier}/tune-recipe/{dataset}/{recipe}.log",
     priority: 20
     threads: config["threads"]
     resources:
@@ -46,18 +46,19 @@ rule tune_recipe:
     params:
         code=code_of("benchmarks.tune_recipe"),
         recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        splits=splits_of,
         seeds=config["selection_seeds"],
         shared=SHARED,
         threads=config["threads"],
         device=DEVICE,
     message:
-        "tune_recipe {wildcards.dataset}, split {wildcards.split}: the fine-tuning of {wildcards.recipe}"
+        "tune_recipe {wildcards.dataset}: the fine-tuning of {wildcards.recipe}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} tune-recipe"
         " --data {input.data:q}"
         " --encoded {input.encoded:q}"
         " --recipe {params.recipe:q}"
-        " --split {wildcards.split:q}"
+        " --splits {params.splits:q}"
         " --seeds {params.seeds}"
         " --cache cache"
         " --device {params.device}"
@@ -66,35 +67,36 @@ rule tune_recipe:
 
 
 rule finetune:
-    """Fine-tune a recipe on a split with its frozen hyper-parameters, once a seed."""
+    """Fine-tune a recipe on each split with its frozen hyper-parameters, once a seed."""
     input:
         data="results/{tier}/data/{dataset}",
         encoded=reading_of_recipe,
         search=search_of_recipe,
     output:
-        directory("results/{tier}/states/{dataset}/{recipe}/{split}/reporting"),
+        directory("results/{tier}/states/{dataset}/{recipe}/reporting"),
     log:
-        "logs/{tier}/finetune/{dataset}/{recipe}/{split}.log",
+        "logs/{tier}/finetune/{dataset}/{recipe}.log",
     priority: 20
     threads: config["threads"]
     resources:
         **RESOURCES,
     params:
         code=code_of("benchmarks.finetune"),
-        search=lambda wildcards, input: f"--search {input.search}" if input.search else "",
+        search=lambda wildcards, input: flag("--search", input.search),
         recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
+        splits=splits_of,
         seeds=config["seeds"],
         threads=config["threads"],
         device=DEVICE,
     message:
-        "finetune {wildcards.dataset}, split {wildcards.split}: {wildcards.recipe}"
+        "finetune {wildcards.dataset}: {wildcards.recipe}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} finetune"
         " --data {input.data:q}"
         " --encoded {input.encoded:q}"
         " {params.search}"
         " --recipe {params.recipe:q}"
-        " --split {wildcards.split:q}"
+        " --splits {params.splits:q}"
         " --seeds {params.seeds}"
         " --cache cache"
         " --device {params.device}"

@@ -6,6 +6,7 @@ two blocks. Floor 0: imports torch, optuna's distributions and sgn only.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -42,6 +43,7 @@ class ConvolutionKnobs(GraphKnobs):
 
     neighbors: Literal["symmetric", "separate"] = "symmetric"
     drop_edge: float = 0.0
+    scaffold: Literal["residual", "none"] = "residual"  # none: convolutions from the inputs to the outputs, and no more
 
 
 SPACE = {
@@ -83,16 +85,16 @@ class GraphConv(nn.Module):
     (Rong et al., 2020, https://arxiv.org/abs/1907.10903).
     """
 
-    def __init__(self, width: int, neighbors: str, directed: bool, drop_edge: float = 0.0) -> None:
+    def __init__(self, inputs: int, outputs: int, neighbors: str, directed: bool, drop_edge: float = 0.0) -> None:
         super().__init__()
         if neighbors not in ("symmetric", "separate"):
             raise ValueError(f"neighbors is 'symmetric' or 'separate', not {neighbors!r}")
         self.neighbors, self.directed, self.drop_edge = neighbors, directed, drop_edge
         parts = 1 if neighbors == "symmetric" else 3 if directed else 2
-        self.linear = nn.Linear(parts * width, width)
+        self.linear = nn.Linear(parts * inputs, outputs)
 
     def forward(self, h: Tensor, graph: StudentGraph) -> Tensor:
-        """[N, width] to [N, width]."""
+        """[N, inputs] to [N, outputs]."""
         if self.neighbors == "symmetric":
             return self.linear(self._thinned(graph.symmetric) @ h)
         sides = (graph.incoming, graph.outgoing) if self.directed else (graph.incoming,)
@@ -193,9 +195,42 @@ class Stack(nn.Module):
         return self.head(h)
 
 
-def convolutions(knobs: ConvolutionKnobs, directed: bool) -> list[nn.Module]:
-    """The graph convolutions of a stack."""
-    return [GraphConv(knobs.width, knobs.neighbors, directed, knobs.drop_edge) for _ in range(knobs.layers)]
+class Bare(nn.Module):
+    """Graph convolutions from the inputs to the outputs, with ReLU and dropout between, as Kipf & Welling have them.
+
+    Two layers are two linear maps, where the scaffold has two more: that costs points where labels are very few.
+    """
+
+    def __init__(self, convolutions: Sequence[nn.Module], dropout: float) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(convolutions)
+        self.dropout = Dropout(dropout)
+
+    def forward(self, inputs: Tensor, graph: StudentGraph) -> Tensor:
+        """Inputs [N, inputs] to logits [N, outputs]."""
+        h = self.convolutions[0](self.dropout(inputs), graph)
+        for convolution in self.convolutions[1:]:
+            h = convolution(self.dropout(h.relu()), graph)
+        return h
+
+
+def convolutions(
+    inputs: int, outputs: int, knobs: ConvolutionKnobs, directed: bool, before: Sequence[nn.Module] = ()
+) -> nn.Module:
+    """Graph convolutions from inputs [N, inputs] to logits [N, outputs], in the scaffold after other blocks of it.
+
+    Raises ValueError where there is no scaffold for these blocks, or no convolution.
+    """
+    if knobs.scaffold == "residual":
+        sizes = [(knobs.width, knobs.width)] * knobs.layers
+    elif knobs.layers and not before:
+        sizes = list(pairwise([inputs, *[knobs.width] * (knobs.layers - 1), outputs]))
+    else:
+        raise ValueError("without a scaffold there are convolutions, one at least, and no other blocks")
+    found = [GraphConv(*size, knobs.neighbors, directed, knobs.drop_edge) for size in sizes]
+    if knobs.scaffold == "none":
+        return Bare(found, knobs.dropout)
+    return Stack(inputs, outputs, [*before, *found], knobs)
 
 
 def tabular_size(graph: StudentGraph, knobs: Knobs) -> int:

@@ -323,9 +323,8 @@ def finetune(
             yield batch_of(groups[i])
 
     objective = _Objective(model, view.task, config.label_smoothing)
-    tuner = (
-        objective if config.method == "layers" else _adapters(config, objective, config.epochs * len(grouped(train)))
-    )
+    steps = config.epochs * len(grouped(train))
+    tuner = objective if config.method == "layers" else _adapters(config, objective, steps)
     optimizer = torch.optim.AdamW(
         [
             {"params": [p for p in model.reader.parameters() if p.requires_grad], "weight_decay": config.weight_decay},
@@ -333,6 +332,7 @@ def finetune(
         ],
         lr=config.lr,
     )
+    _schedule(optimizer, steps)
     if config.method == "adalora":
         step = itertools.count(1)
         optimizer.register_step_post_hook(lambda *_: tuner.update_and_allocate(next(step)))  # type: ignore[operator]
@@ -350,6 +350,17 @@ def finetune(
 
     run_epochs(model, optimizer, shuffled, loss, validate, report)
     return model
+
+
+def _schedule(optimizer: torch.optim.Optimizer, steps: int) -> None:
+    """Let the learning rate rise over a tenth of `steps`, then fall to zero (Devlin et al., 2019, BERT)."""
+    rising = max(1, steps // 10)
+
+    def share(step: int) -> float:
+        return min((step + 1) / (rising + 1), max(0.0, (steps - step) / (steps - rising)))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+    optimizer.register_step_post_hook(lambda *_: schedule.step())
 
 
 def folds_of(train: Tensor, count: int) -> list[Tensor]:

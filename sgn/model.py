@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sgn import joint
-from sgn.blocks import GRAPH_SPACE, Attention, ConvolutionKnobs, Stack, States, convolutions, tabular, tabular_size
+from sgn.blocks import GRAPH_SPACE, Attention, ConvolutionKnobs, States, convolutions, tabular, tabular_size
 from sgn.fit import Predictor, Report
 from sgn.fit import fit as fit_module
 from sgn.graph import StudentGraph, TrainingView
@@ -48,7 +48,7 @@ class BertGCN(nn.Module):
         self.states = States(view.graph.num_states, config.dropout)
         attention = [Attention(config.width, config.attention)] if config.attention else []
         inputs = view.graph.num_states + tabular_size(view.graph, config)
-        self.stack = Stack(inputs, view.num_outputs, [*attention, *convolutions(config, view.graph.directed)], config)
+        self.stack = convolutions(inputs, view.num_outputs, config, view.graph.directed, attention)
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]."""

@@ -22,8 +22,16 @@ def test_what_planning_reads_is_literal(name: str) -> None:
     module = import_module(name)
     for what in ("FOLDER", "FILES", "URLS", "SOURCE"):
         assert literal(name, what) == getattr(module, what, None)
+    assert literal(name, "TEXT") == (False if getattr(module, "TEXT", None) is False else None)
     assert all(re.fullmatch("[0-9a-f]{64}|", sha256) for sha256 in module.FILES.values()), "nothing where none is known"
     assert set(getattr(module, "URLS", {})) <= set(module.FILES)
+
+
+def test_a_dataset_that_denies_its_texts_is_refused(tmp_path: Path) -> None:
+    code = "from conftest import learnable\nTEXT = False\ndef make(raw, splits): return learnable(students=60)\n"
+    (tmp_path / "made_up.py").write_text(code, encoding="utf-8")
+    with pytest.raises(ValueError, match="says TEXT = False, and 60 students have one"):
+        prepare.run(str(tmp_path / "made_up.py"), ["0"], {}, tmp_path, tmp_path, tmp_path)
 
 
 def test_the_example_builds_its_graph_at_the_cutoff(tmp_path: Path) -> None:

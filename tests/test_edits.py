@@ -128,7 +128,7 @@ def test_connected_labels_are_those_of_students_who_interact(tmp_path: Path, hid
     others = np.setdiff1d(np.arange(240), [*lonely, via_test, *split.validation[:2]])  # know one who is validated
     edges = np.array([[via_test, *others], [split.test[0], *np.full(len(others), split.validation[1])]])
     graph = replace(dataset.graph, edges=torch.from_numpy(edges), weights=torch.ones(edges.shape[1]))
-    material = Material(stored(replace(dataset, graph=graph), tmp_path), [], ["0"])
+    material = Material(stored(replace(dataset, graph=graph), tmp_path), None, ["0"])
     base, views = material.views("0", 0), material.views("0", 0, labels="connected")
     left = sorted({*split.train.tolist()} - {*lonely.tolist()} - ({via_test} if hidden else set()))
     place = {student: row for row, student in enumerate(np.setdiff1d(np.arange(240), split.test if hidden else []))}
@@ -141,7 +141,7 @@ def test_connected_labels_are_those_of_students_who_interact(tmp_path: Path, hid
 
 
 def test_connected_labels_need_a_student_who_interacts(tmp_path: Path) -> None:
-    material = Material(stored(learnable(), tmp_path), [], ["0"])
+    material = Material(stored(learnable(), tmp_path), None, ["0"])
     with pytest.raises(ValueError, match="no training student interacts with anybody"):
         material.views("0", 0, edits.no_edges, "connected")
 
@@ -187,7 +187,7 @@ def test_each_variant_is_a_run_of_its_own(tmp_path: Path) -> None:
     variants |= {how: {"labels": how} for how in LABELS} | {"undirected": {"graph": "undirected"}}
     train.run(
         folders["data"], "sgn.model", ["0"], [0], 20, 20, folders["cache"], "cpu", folders["output"],
-        states=[folders["states"]], variants=variants,
+        states=folders["states"], variants=variants,
     )  # fmt: skip
     with np.load(folders["output"] / "predictions.npz", allow_pickle=False) as file:
         seen = {file[f"{variant}/0/0/test"].tobytes() for variant in ("base", *variants)}

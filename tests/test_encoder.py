@@ -18,6 +18,7 @@ from sgn.encoder import (
     Config,
     Reader,
     Reading,
+    _schedule,
     batches,
     cut,
     distinct,
@@ -353,3 +354,17 @@ def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "pytorch_model.bin").write_bytes(b"\x80\x04.")
     with pytest.raises(NotAvailableError, match="safetensors"):
         weights.load(str(tmp_path), None)
+
+
+def test_the_rate_rises_and_falls_to_zero() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([weight], lr=2.0)
+    _schedule(optimizer, steps=40)
+    rates = []
+    for _ in range(42):
+        rates.append(optimizer.param_groups[0]["lr"])
+        weight.grad = torch.ones(1)
+        optimizer.step()
+    assert rates[:5] == pytest.approx([0.4, 0.8, 1.2, 1.6, 2.0]), "over a tenth"
+    assert np.diff(rates[4:41]) == pytest.approx(-2 / 36), "then evenly"
+    assert rates[40:] == [0, 0], "a batch more than was planned changes nothing"

@@ -9,7 +9,7 @@ from conftest import learnable, random_graph
 
 from benchmarks.data.storage import Known
 from sgn import blocks
-from sgn.blocks import Attention, ConvolutionKnobs, FeedForward, GraphConv, Stack, convolutions, linear_attention
+from sgn.blocks import Attention, ConvolutionKnobs, FeedForward, GraphConv, convolutions, linear_attention
 from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
 from sgn.task import Task
 
@@ -34,7 +34,7 @@ def test_symmetric_equals_pyg() -> None:
     from torch_geometric.nn import GCNConv
 
     graph = random_graph(directed=False)
-    conv, ours = GCNConv(5, 5), GraphConv(5, "symmetric", directed=False)
+    conv, ours = GCNConv(5, 5), GraphConv(5, 5, "symmetric", directed=False)
     conv.lin.weight = ours.linear.weight
     conv.bias = ours.linear.bias
     theirs = conv(graph.x, graph.edges, graph.weights)
@@ -64,15 +64,28 @@ def test_gradient_equals_dense(name: str) -> None:
 def test_permuting_students_permutes_the_output(neighbors: str) -> None:
     graph = random_graph()
     knobs = ConvolutionKnobs(width=8, neighbors=neighbors, dropout=0.0)
-    stack = Stack(5, 3, convolutions(knobs, graph.directed), knobs)
+    stack = convolutions(5, 3, knobs, graph.directed)
     order = torch.randperm(len(graph), generator=torch.Generator().manual_seed(1))
     moved = graph.subgraph(order)
     assert torch.allclose(stack(graph.x, graph)[order], stack(moved.x, moved), atol=1e-5)
 
 
+def test_without_a_scaffold_two_layers_are_two_convolutions() -> None:
+    graph = random_graph()
+    bare = convolutions(5, 3, ConvolutionKnobs(width=8, scaffold="none"), graph.directed).eval()
+    first, second = (convolution.linear for convolution in bare.convolutions)
+    adjacency = graph.symmetric.matrix.to_dense()
+    expected = second(adjacency @ first(adjacency @ graph.x).relu())
+    torch.testing.assert_close(bare(graph.x, graph), expected, rtol=1e-4, atol=1e-5)
+    assert len(convolutions(5, 3, ConvolutionKnobs(layers=1, scaffold="none"), False).convolutions) == 1
+    for layers, before in ((0, ()), (2, [FeedForward(8)])):
+        with pytest.raises(ValueError, match="without a scaffold there are convolutions, one at least"):
+            convolutions(5, 3, ConvolutionKnobs(layers=layers, scaffold="none"), False, before)
+
+
 def test_isolated_student_gets_the_path_of_the_mlp() -> None:
     graph = random_graph()
-    conv, feed = GraphConv(5, "symmetric", directed=False), FeedForward(5)
+    conv, feed = GraphConv(5, 5, "symmetric", directed=False), FeedForward(5)
     feed.linear = conv.linear
     assert torch.allclose(conv(graph.x, graph)[-1], feed(graph.x, graph)[-1], atol=1e-6)
     assert not torch.allclose(conv(graph.x, graph)[0], feed(graph.x, graph)[0], atol=1e-3)
@@ -167,7 +180,7 @@ def test_thinned_keeps_loops_and_the_mean(name: str) -> None:
 
 
 def test_edges_are_dropped_in_training_only() -> None:
-    graph, conv = random_graph(), GraphConv(5, "symmetric", directed=True, drop_edge=0.9)
+    graph, conv = random_graph(), GraphConv(5, 5, "symmetric", directed=True, drop_edge=0.9)
     assert not torch.equal(conv(graph.x, graph), conv(graph.x, graph))
     conv.eval()
     assert torch.equal(conv(graph.x, graph), conv(graph.x, graph))

@@ -36,13 +36,11 @@ def pipeline(dataset: Dataset, place: Path, bert: Path) -> dict[str, np.ndarray]
     recipe |= {"epochs": 2, "patience": 1, "trials": 2}
     common = {"cache": place / "cache", "device": "cpu"}
     encode.run(data, recipe, output=frozen, **common)
-    selection, reporting = [], []
-    for split in SPLITS:
-        for purpose, folders_of in (("selection", selection), ("reporting", reporting)):
-            folders_of.append(place / split / purpose)
-            folders_of[-1].mkdir(parents=True)
-        tune_recipe.run(data, frozen, recipe, split, seeds=[9], output=selection[-1], **common)
-        finetune.run(data, frozen, recipe, split, seeds=SEEDS, output=reporting[-1], search=selection[-1], **common)
+    selection, reporting = place / "selection", place / "reporting"
+    for folder in (selection, reporting):
+        folder.mkdir()
+    tune_recipe.run(data, frozen, recipe, SPLITS, seeds=[9], output=selection, **common)
+    finetune.run(data, frozen, recipe, SPLITS, seeds=SEEDS, output=reporting, search=selection, **common)
     predictions = {}
     for model in ("sgn.model", "baselines.transformer", "baselines.gcn"):
         text = model != "baselines.gcn"
@@ -50,8 +48,8 @@ def pipeline(dataset: Dataset, place: Path, bert: Path) -> dict[str, np.ndarray]
         tuned.mkdir()
         out.mkdir()
         rule = {"splits": SPLITS, "epochs": 5, "patience": 5, **common}
-        tune.run(data, model, seeds=[9], trials=2, output=tuned, states=selection if text else [], **rule)
-        train.run(data, model, seeds=SEEDS, output=out, states=reporting if text else [], tuning=tuned, **rule)
+        tune.run(data, model, seeds=[9], trials=2, output=tuned, states=selection if text else None, **rule)
+        train.run(data, model, seeds=SEEDS, output=out, states=reporting if text else None, tuning=tuned, **rule)
         with np.load(out / "predictions.npz") as file:
             predictions |= {f"{model}/{key}": file[key] for key in file.files}
     return predictions
@@ -83,8 +81,8 @@ def test_predictions_do_not_depend_on_test_labels(
 
 
 def test_each_seed_has_states_of_its_own(place: Path, predictions: dict[str, np.ndarray]) -> None:
-    material = Material(place / "data", [place / "0" / "reporting"], SPLITS)
-    with np.load(place / "0" / "reporting" / "states.npz") as file:
+    material = Material(place / "data", place / "reporting", SPLITS)
+    with np.load(place / "reporting" / "0" / "states.npz") as file:
         for seed in SEEDS:
             states = file[f"seed={seed}/states"][file["index"]]
             assert np.array_equal(material.views("0", seed).training.graph.states, states)
@@ -123,7 +121,7 @@ def scaled(dataset: Dataset, place: Path) -> torch.Tensor:
     for kind in ("data", "sealed"):
         (place / kind).mkdir(parents=True)
     save_dataset(dataset, place / "data", place / "sealed")
-    view = Material(place / "data", [], ["0"]).views("0", 0).training
+    view = Material(place / "data", None, ["0"]).views("0", 0).training
     return view.graph.x[view.train]
 
 
@@ -228,14 +226,14 @@ def test_what_the_check_finds_stands_in_the_card(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.usefixtures("predictions")
 def test_states_of_another_split_are_refused(place: Path, tmp_path: Path) -> None:
-    states = shutil.copytree(place / "0" / "reporting", tmp_path / "states")
-    material = Material(place / "data", [states], SPLITS)
+    shutil.copytree(place / "reporting" / "0", tmp_path / "states" / "0")
+    material = Material(place / "data", tmp_path / "states", SPLITS)
     material.views("0", 0)
-    with pytest.raises(ValueError, match="no states of split '1' and seed 0"):
+    with pytest.raises(ValueError, match="no states of seed 7"):
+        material.views("0", 7)
+    with pytest.raises(ValueError, match="no states of split '1'"):
         material.views("1", 0)
-    with np.load(states / "states.npz") as file:
-        forged = {name: file[name] for name in file.files} | {"split": np.array("1")}
-    np.savez(states / "states.npz", **forged)
+    shutil.copytree(tmp_path / "states" / "0", tmp_path / "states" / "1")
     with pytest.raises(ValueError, match="were fine-tuned on another split than '1'"):
         material.views("1", 0)
 

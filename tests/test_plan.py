@@ -32,18 +32,18 @@ def test_what_a_command_does() -> None:
     tune = (
         f"sgn --minutes 3 --threads 1 tune {place} --states  --splits 0 1 --seeds 7 8 --trials 6 --patience 30 &> a.log"
     )
-    assert work(tune) == Work("tune", "toy", trainings=24, size=24 * 30)
+    assert work(tune) == Work("tune", trainings=24, size=24 * 30)
     train = f"sgn train {place} --states results/t/states/toy/r/frozen --splits 0 --seeds 0 1 --patience 30"
-    assert work(train + """ --variants '{"a": {}, "b": {}}'""") == Work("train", "toy", 6, size=180, reads=True)
+    assert work(train + """ --variants '{"a": {}, "b": {}}'""") == Work("train", 6, size=180)
     recipe = f"--recipe '{json.dumps(RECIPE)}'"
     passes = 64 * 10**2 * 1000 * 4 * 2  # tokens, weights, texts, epochs, layers
-    assert work(f"sgn tune-recipe {place} {recipe} --seeds 7 8") == Work("tune-recipe", "toy", 0, 6, 6 * passes, True)
-    assert work(f"sgn finetune {place} {recipe} --seeds 7 8") == Work("finetune", "toy", 0, 2, 2 * passes, True)
-    assert work(f"sgn encode {place} {recipe}") == Work("encode", "toy", size=64 * 10**2 * 6, reads=True)
-    assert work("sgn table --name t --records-of results/t/records/toy") == Work("table", "toy")
+    assert work(f"sgn tune-recipe {place} {recipe} --splits 0 1 --seeds 7 8") == Work("tune-recipe", 0, 12, 12 * passes)
+    assert work(f"sgn finetune {place} {recipe} --splits 0 --seeds 7 8") == Work("finetune", 0, 2, 2 * passes)
+    assert work(f"sgn encode {place} {recipe}") == Work("encode", size=64 * 10**2 * 6)
+    assert work("sgn table --name t --records-of results/t/records/toy") == Work("table")
     grid = """--grid '{"a": [1, 2], "b": [3, 4, 5]}'"""
     each = f"sgn each {grid} --output results/t/states/toy --command finetune --data d/{{cell}} {recipe} --seeds 7 8"
-    assert work(each) == Work("each", "toy", 0, 6 * 2, 6.0)
+    assert work(each) == Work("each", 0, 6 * 2, 6.0)
 
 
 def test_commands_are_as_many_as_jobs() -> None:
@@ -54,35 +54,26 @@ def test_commands_are_as_many_as_jobs() -> None:
     assert commands("Nothing to be done\n") == []
 
 
-def test_jobs_that_do_not_apply_are_left_out(tmp_path: Path) -> None:
-    for dataset, text in (("with", "genuine"), ("without", "none")):
-        (tmp_path / "records" / dataset).mkdir(parents=True)
-        (tmp_path / "records" / dataset / "card.json").write_text(json.dumps({"text": text}), encoding="utf-8")
-    jobs = [Work("tune", dataset, reads=reads) for dataset in ("with", "without", "new") for reads in (True, False)]
-    left = plan.applying(jobs, plan.textless(tmp_path))
-    assert [job for job in jobs if job not in left] == [Work("tune", "without", reads=True)]
-
-
 def minutes(lines: list[str]) -> float:
     return float(re.search(r"time: (\d+) minutes", "\n".join(lines))[1])  # type: ignore[index]
 
 
 def test_time_follows_size_and_speed() -> None:
-    tune, finetune = Work("tune", "toy", size=50), Work("finetune", "toy", size=20)
+    tune, finetune = Work("tune", size=50), Work("finetune", size=20)
     same = MEASURED["probe"]
     assert minutes(estimate([tune], MEASURED, same, 1)) == 5
     assert minutes(estimate([tune, finetune], MEASURED, same, 1)) == 45
     assert minutes(estimate([tune, finetune], MEASURED, same, 3)) == 15
     assert minutes(estimate([tune, finetune], MEASURED, same | {"product": 0.004}, 1)) == 85
     assert minutes(estimate([tune, finetune], MEASURED, same | {"step": 0.004}, 1)) == 60
-    assert minutes(estimate([Work("table", "")] * 60, MEASURED, same | {"start": 4.0}, 1)) == 4
+    assert minutes(estimate([Work("table")] * 60, MEASURED, same | {"start": 4.0}, 1)) == 4
 
 
 def test_memory_is_of_jobs_at_once_and_what_is_unknown_is_said() -> None:
-    lines = estimate([Work("tune", "toy"), Work("finetune", "toy")], MEASURED, MEASURED["probe"], 2)
+    lines = estimate([Work("tune"), Work("finetune")], MEASURED, MEASURED["probe"], 2)
     assert "memory: 3.0 GB at most" in lines
     assert not [line for line in lines if "too low" in line]
-    lines = estimate([Work("timing", "toy"), Work("table", "toy")], MEASURED, MEASURED["probe"], 2)
+    lines = estimate([Work("timing"), Work("table")], MEASURED, MEASURED["probe"], 2)
     assert [line for line in lines if "too low" in line] == ["too low: timing of which the reference knows nothing"]
 
 

@@ -201,13 +201,13 @@ def recipe_for(pretrained: weights.Pretrained, **keys: Any) -> dict[str, Any]:
 
 
 def states(data: Path, recipe: dict[str, Any], folder: Path, seeds: tuple[int, ...] = (0,)) -> Path:
-    """The folder that `finetune` writes."""
+    """The folder of split 0 that `finetune` writes."""
     encoded, output = folder / "frozen", folder / "reporting"
     for made in (encoded, output):
         made.mkdir(parents=True)
     encode.run(data, recipe, folder / "cache", "cpu", encoded)
-    finetune.run(data, encoded, recipe, "0", list(seeds), folder / "cache", "cpu", output)
-    return output
+    finetune.run(data, encoded, recipe, ["0"], list(seeds), folder / "cache", "cpu", output)
+    return output / "0"
 
 
 @pytest.mark.parametrize("arm", ["train-only", "transductive", "graph"])
@@ -279,9 +279,9 @@ def test_a_pretraining_is_made_once_for_tuning_and_fine_tuning(
     output = states(data, recipe, tmp_path, seeds=(0, 1))
     selection = tmp_path / "selection"
     selection.mkdir()
-    tune_recipe.run(data, tmp_path / "frozen", recipe, "0", [1000], tmp_path / "cache", "cpu", selection)
+    tune_recipe.run(data, tmp_path / "frozen", recipe, ["0"], [1000], tmp_path / "cache", "cpu", selection)
     assert len(runs) == 1
-    assert (selection / "pretraining.json").read_bytes() == (output / "pretraining.json").read_bytes()
+    assert (selection / "0" / "pretraining.json").read_bytes() == (output / "pretraining.json").read_bytes()
     with np.load(output / "states.npz", allow_pickle=False) as file:
         assert not np.array_equal(file["seed=0/states"], file["seed=1/states"])
 
@@ -295,10 +295,10 @@ def test_a_pretrained_recipe_that_is_not_fine_tuned_has_nothing_to_tune(
     encoded.mkdir()
     output.mkdir()
     encode.run(data, recipe, tmp_path / "cache", "cpu", encoded)
-    tune_recipe.run(data, encoded, recipe, "0", [1000], tmp_path / "cache", "cpu", output)
+    tune_recipe.run(data, encoded, recipe, ["0"], [1000], tmp_path / "cache", "cpu", output)
     assert json.loads((output / "trials.json").read_text(encoding="utf-8")) == []
-    assert json.loads((output / "best.json").read_text(encoding="utf-8"))["params"] == {}
-    with np.load(output / "states.npz", allow_pickle=False) as file:
+    assert json.loads((output / "best.json").read_text(encoding="utf-8")) == {"0": {"params": {}, "value": None}}
+    with np.load(output / "0" / "states.npz", allow_pickle=False) as file:
         assert np.isfinite(file["seed=1000/states"]).all()
 
 

@@ -21,10 +21,9 @@ MODELS = ["mlp", "bert-gcn"]
 CALL = "snakemake --cores all"
 
 
-def pretraining(folder: Path, arm: str, losses: list[float | None], new_head: bool) -> Path:
-    """What `finetune` writes of a pretraining, with these held-out losses."""
+def pretraining(folder: Path, arm: str, losses: list[float | None], new_head: bool) -> None:
+    """What `finetune` writes of a pretraining on a split, with these held-out losses."""
     folder.mkdir(parents=True)
-    Outcome("ok").write(folder)
     curve = [
         {
             "epoch": epoch,
@@ -38,7 +37,6 @@ def pretraining(folder: Path, arm: str, losses: list[float | None], new_head: bo
     measure = "contrastive loss" if arm == "graph" else "masked-token perplexity over 10 fixed masks"
     history = {"arm": arm, "measure": measure, "new_head": new_head, "curve": curve}
     write_json(folder / "pretraining.json", history | {"before": ends[0], "after": ends[1]})
-    return folder
 
 
 @pytest.fixture
@@ -47,14 +45,14 @@ def place(tmp_path: Path) -> Path:
     data, states = tmp_path / "data", tmp_path / "states" / "toy"
     data.mkdir()
     Outcome("failed", "no luck", "x").write(data)
-    folders = [
-        pretraining(states / "mlm" / "0" / "reporting", "train-only", [2.0, 1.5, 1.0], new_head=True),
-        pretraining(states / "mlm" / "1" / "reporting", "train-only", [3.0, 2.5, 2.0], new_head=True),
-        pretraining(states / "edges" / "0" / "reporting", "graph", [3.0, 2.0, None], new_head=False),
-        states / "edges" / "1" / "reporting",
-    ]
-    folders[-1].mkdir(parents=True)
-    Outcome("failed", "out of memory", "results/t/states/toy/edges/1/reporting").write(folders[-1])
+    folders = [states / recipe / "reporting" for recipe in ("mlm", "edges", "lost")]
+    pretraining(folders[0] / "0", "train-only", [2.0, 1.5, 1.0], new_head=True)
+    pretraining(folders[0] / "1", "train-only", [3.0, 2.5, 2.0], new_head=True)
+    pretraining(folders[1] / "0", "graph", [3.0, 2.0, None], new_head=False)
+    folders[2].mkdir(parents=True)
+    for folder in folders[:2]:
+        Outcome("ok").write(folder)
+    Outcome("failed", "out of memory", "results/t/states/toy/lost/reporting").write(folders[2])
     made = tmp_path / "toy"
     uses = {"bert-gcn": {"own words": "mlm", "ties": "edges"}}
     score.run("toy", data, tmp_path / "sealed", [], made, pretrainings=folders, uses=uses)
@@ -75,7 +73,7 @@ def place(tmp_path: Path) -> Path:
     ]  # fmt: skip
     pd.DataFrame(compared, columns=COLUMNS["pairs"]).to_parquet(made / "pairs.parquet")
     ended = [{"dataset": "toy", "model": model, "variant": "base", **vars(Outcome("ok"))} for model in MODELS]
-    lost = vars(Outcome("failed", "no states", "results/t/states/toy/edges/1/reporting"))
+    lost = vars(Outcome("failed", "no states", "results/t/states/toy/edges/reporting"))
     ended.append({"dataset": "toy", "model": "bert-gcn", "variant": "ties", **lost})
     pd.DataFrame(ended, columns=COLUMNS["outcomes"]).to_parquet(made / "outcomes.parquet")
     write_json(
@@ -94,7 +92,7 @@ def test_score_collects_curves(place: Path) -> None:
     edges = found.curves[found.curves["recipe"] == "edges"]
     assert edges["phase"].tolist() == ["before", "body", "body"]
     assert np.isnan(edges["loss"].iloc[0]), "nothing has learned before"
-    assert edges["split"].unique().tolist() == ["0"], "what failed leaves no rows"
+    assert set(found.curves["recipe"]) == {"mlm", "edges"}, "what failed leaves no rows"
     before = found.pretraining.set_index(["recipe", "split"])["before"]
     assert before.to_dict() == pytest.approx({("mlm", "0"): math.e**2, ("mlm", "1"): math.e**3, ("edges", "0"): 3.0})
     assert found.uses.to_numpy().tolist() == [
@@ -117,7 +115,7 @@ def test_the_table_tells_of_a_lost_variant(place: Path) -> None:
     table.run("benchmarks.tables.self_supervision", [place], MODELS, CALL, place.parent / "shown")
     shown = (place.parent / "shown.md").read_text(encoding="utf-8")
     assert "BERT+GCN [a]" in shown
-    assert "[a] failed: no states. Retry: snakemake --cores all -R results/t/states/toy/edges/1/reporting" in shown
+    assert "[a] failed: no states. Retry: snakemake --cores all -R results/t/states/toy/edges/reporting" in shown
     assert f"| {DASH} " in shown
     assert "not the pseudo-perplexity" in shown
     assert "Measured of mlm: masked-token perplexity over 10 fixed masks." in shown

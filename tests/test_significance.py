@@ -136,6 +136,19 @@ def test_a_model_that_few_datasets_have_is_left_out_of_ranks(found: Records) -> 
     assert list(ranking.shared(replace(found, runs=found.runs[~few])).columns) == ["gcn", "bert-gcn"]
 
 
+def test_entries_of_one_source_are_one_dataset(found: Records) -> None:
+    """Two entries that disagree share the average of their ranks; without them there are too few datasets."""
+    cards = {name: card | {"source": "toy" if name in ("toy0", "toy1") else name} for name, card in found.cards.items()}
+    assert ranking.shared(replace(found, cards=cards)).empty, "four datasets"
+    more, runs = cards | {"toy9": cards["toy4"] | {"source": "toy9"}}, found.runs
+    swapped = runs[runs["dataset"] == "toy0"].replace({"model": {"mlp": "gcn", "gcn": "mlp"}})
+    runs = pd.concat([runs[runs["dataset"] != "toy0"], swapped, runs[runs["dataset"] == "toy4"].assign(dataset="toy9")])
+    standing = ranking.shared(replace(found, cards=more, runs=runs))
+    assert list(standing.index) == ["toy, 2 entries", "toy2", "toy3", "toy4", "toy9"]
+    assert standing.loc["toy, 2 entries"].to_dict() == {"mlp": -2.5, "gcn": -2.5, "bert-gcn": -1}
+    assert standing.loc["toy2"].to_dict() == {"mlp": -3, "gcn": -2, "bert-gcn": -1}
+
+
 def test_bars_join_the_largest_groups() -> None:
     assert cliques(np.array([1.0, 1.5, 2.2, 4.0, 4.1]), 1.0) == [(0, 1), (1, 2), (3, 4)]
     assert cliques(np.array([1.0, 2.0, 3.0]), 3.0) == [(0, 2)]

@@ -158,15 +158,15 @@ def test_importances_from_twenty_trials_on(tmp_path: Path, splits: tuple[str, ..
 
 
 def test_score_charges_recipes(tmp_path: Path) -> None:
-    for folder in ("data", "sealed", "tuning/bert-gcn", "tuning/mlp", "states/toy/minilm/0/selection"):
+    for folder in ("data", "sealed", "tuning/bert-gcn", "tuning/mlp", "states/toy/minilm/selection"):
         (tmp_path / folder).mkdir(parents=True)
         Outcome("not available" if folder == "data" else "ok").write(tmp_path / folder)
     tried = {"trial": 0, "state": "ok", "value": 0.5, "params": "{}", "error": ""}
     tuning = [tmp_path / "tuning" / name for name in ("bert-gcn", "mlp")]
     for folder in tuning:
         write_json(folder / "trials.json", [{"split": "0", **tried}])
-    search = tmp_path / "states/toy/minilm/0/selection"
-    write_json(search / "trials.json", [tried])
+    search = tmp_path / "states/toy/minilm/selection"
+    write_json(search / "trials.json", [{"split": "0", **tried}])
     score.run(
         "toy", tmp_path / "data", tmp_path / "sealed", [], tmp_path / "toy", tuning, [search],
         charges={"bert-gcn": "minilm"},

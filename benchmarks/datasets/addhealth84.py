@@ -30,6 +30,7 @@ SOURCE = (
     "http://moreno.ss.uci.edu/data.html#adhealth (at web.archive.org), converted as docs/datasets/addhealth84.md says"
 )
 
+TEXT = False
 SPLITS = ("fixed",)
 GRADES = (7, 8, 9, 10, 11, 12)  # some are in 6 or did not say: they stay as context
 INPUTS = {

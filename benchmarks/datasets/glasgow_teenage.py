@@ -34,6 +34,7 @@ LEVELS = {"tobacco": 3, "alcohol": 5, "cannabis": 4}  # of an answer; 1 is none
 ONSETS = {"tobacco": "takes up smoking", "cannabis": "takes up cannabis"}
 WAVES, OUTCOME = (1, 2), 3
 FOLDS, REPETITIONS = 5, 10
+TEXT = False
 SPLITS = 50
 REMARKS = (
     "Labeled is who used nothing of the substance at wave 2 and answered at wave 3; all others stay as context.",

@@ -61,6 +61,7 @@ PASSED = 2
 MISSING = 100  # code of an unknown age or study group, and of no grade
 YOUNGEST = 18  # years
 FOLDS = 5
+TEXT = False
 SPLITS = 50  # ten times five folds
 
 

@@ -23,6 +23,7 @@ from benchmarks.data.dataset import Dataset, Split, named
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
+TEXT = False
 SPLITS = ("public",)
 FOLDER = "planetoid"
 FILES = {

@@ -31,6 +31,7 @@ SOURCE = "https://github.com/yandex-research/heterophilous-graphs, data/tolokers
 ANSWERS = ("approved rate", "skipped rate", "expired rate", "rejected rate")  # they sum to one
 EDUCATION = ("education: none", "education: basic", "education: middle", "education: high")
 FEATURES = (*ANSWERS, *EDUCATION, "English in the profile", "English tested")
+TEXT = False
 SPLITS = 10
 SIDES = ("train", "val", "test")
 

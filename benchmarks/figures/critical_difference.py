@@ -12,19 +12,19 @@ from benchmarks.analysis.style import COLORS, GREY, MARKERS, label
 
 def make(records: Records) -> Figure:
     """A row a model, the best rank on top; below them the bars, and how long a bar may be."""
-    scores = shared(records)
-    if scores.empty:
+    standing = shared(records)
+    if standing.empty:
         figure = plt.figure(figsize=(3.4, 1))
         figure.text(0.5, 0.5, f"fewer than {DATASETS} datasets share two models", ha="center")
         return figure
-    datasets, count = scores.shape
-    ranks, longest = average_ranks(scores.to_numpy()), critical_difference(count, datasets)
+    datasets, count = standing.shape
+    ranks, longest = average_ranks(standing.to_numpy()), critical_difference(count, datasets)
     order = np.argsort(ranks, kind="stable")
     bars = cliques(ranks[order], longest)
     rows = count + len(bars)
     figure, axis = plt.subplots(figsize=(3.4, 0.18 * rows + 1.1), layout="constrained")
     for place, model in enumerate(order):
-        name = scores.columns[model]
+        name = standing.columns[model]
         color, marker = COLORS.get(name, GREY), MARKERS.get(name, "o")
         axis.plot(ranks[model], place, marker, color=color, markersize=5, zorder=3)
         text = f"{ranks[model]:.2f}"
@@ -35,7 +35,7 @@ def make(records: Records) -> Figure:
     axis.plot([1, 1 + longest], [-1, -1], color="black", linewidth=0.9, marker="|", markersize=5, clip_on=False)
     text = f"critical difference {longest:.2f}"
     axis.annotate(text, (1 + longest, -1), (6, 0), textcoords="offset points", va="center", fontsize=7)
-    axis.set_yticks(range(count), [label(scores.columns[model]) for model in order])
+    axis.set_yticks(range(count), [label(standing.columns[model]) for model in order])
     axis.set_ylim(rows - 0.4, -1.6)
     axis.set_xlim(0.9, max(count, 1 + longest) + 0.1)
     axis.set_xticks(range(1, count + 1))

@@ -8,6 +8,8 @@ from pathlib import Path
 from sgn.errors import NotApplicableError as NotApplicableError
 
 OK, FAILED, NOT_AVAILABLE, NOT_APPLICABLE = "ok", "failed", "not available", "not applicable"
+NO_TEXT = "the dataset has no text"
+"""The reason why what reads text does not apply."""
 
 
 class NotAvailableError(Exception):

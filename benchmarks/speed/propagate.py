@@ -35,7 +35,7 @@ def cases(device: str, kind: str, students: int, edges: int, width: int) -> list
     costs["moved"] = entries * (8 + 4) + (students + 1) * 8 + 2 * students * width * 4  # CSR with int64 indices
     if kind == "product":
         return [Case(OURS, whole(lambda: adjacency @ h), **costs), peaks.copy(device)]
-    ours = GraphConv(width, "symmetric", directed=False).to(device)
+    ours = GraphConv(width, width, "symmetric", directed=False).to(device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         theirs = GCNConv(width, width, cached=True).to(device)

@@ -80,19 +80,18 @@ def case(dataset: Dataset, split: str = "0") -> Case:
     """What the verbs make of a dataset, with the states and logits of a recipe that is fine-tuned on the split."""
     with tempfile.TemporaryDirectory() as folder:
         data, answers, recipe = (Path(folder) / name for name in ("data", "answers", "recipe"))
-        for part in (data, answers, recipe):
-            part.mkdir()
+        for part in (data, answers, recipe / split):
+            part.mkdir(parents=True)
         save_dataset(dataset, data, answers)
         known = load_split(data, split, len(dataset.graph))
         states, logits = _read(dataset.graph.texts, dataset.task)
         np.savez(
-            recipe / "states.npz",
+            recipe / split / "states.npz",
             **{"seed=0/states": states.numpy(), "seed=0/logits": logits.numpy()},  # type: ignore[arg-type]
             index=np.arange(len(dataset.graph)),
-            split=split,
             fingerprint=known.fingerprint,
         )
-        views = Material(data, [recipe], [split]).views(split, 0)
+        views = Material(data, recipe, [split]).views(split, 0)
     return Case(views.training, views.prediction, known.test, torch.from_numpy(dataset.labels))
 
 

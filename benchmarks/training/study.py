@@ -42,7 +42,7 @@ class Best:
     """The winning hyper-parameters with their validation score, and all trials in order."""
 
     params: dict[str, Any]
-    value: float
+    value: float | None  # None where there was nothing to search for
     trials: list[dict[str, Any]]
 
 

@@ -39,7 +39,7 @@ class Material:
     def __init__(
         self,
         data: Path,
-        states: list[Path],
+        states: Path | None,
         splits: list[str],
         encoder: tuple[Tensor, Callable[[], Any]] | None = None,
     ) -> None:
@@ -93,26 +93,26 @@ class Material:
         return Views(training, prediction, fingerprint(*parts))
 
     def _read_states(self, known: Known, seed: int) -> tuple[Tensor | None, Tensor | None]:
-        """States [N, H], and logits [N, K] where the recipe was fine-tuned, from the folders that were given.
+        """States [N, H], and logits [N, K] where the recipe was fine-tuned, from the folder that was given.
 
         Raises ValueError for states that were fine-tuned on another split: they have seen test labels.
         """
-        for folder in self._states:
-            with np.load(folder / "states.npz", allow_pickle=False) as file:
-                if "split" not in file.files:  # a frozen recipe serves every split and seed
-                    return torch.from_numpy(file["states"][file["index"]]), None
-                if str(file["split"]) != known.name or f"seed={seed}/states" not in file.files:
-                    continue
-                if str(file["fingerprint"]) != known.fingerprint:
-                    raise ValueError(f"{folder}: these states were fine-tuned on another split than {known.name!r}")
-                keys = [f"seed={seed}/{name}" for name in ("states", "logits")]  # pretrained only: no logits
-                found = [torch.from_numpy(file[key][file["index"]]) if key in file.files else None for key in keys]
-                return found[0], found[1]
-        if self._states:
-            raise ValueError(
-                f"no states of split {known.name!r} and seed {seed} in {', '.join(map(str, self._states))}"
-            )
-        return None, None
+        if self._states is None:
+            return None, None
+        if (frozen := self._states / "states.npz").exists():  # a frozen recipe serves every split and seed
+            with np.load(frozen, allow_pickle=False) as file:
+                return torch.from_numpy(file["states"][file["index"]]), None
+        own = self._states / known.name / "states.npz"
+        if not own.exists():
+            raise ValueError(f"{self._states}: no states of split {known.name!r}")
+        with np.load(own, allow_pickle=False) as file:
+            if str(file["fingerprint"]) != known.fingerprint:
+                raise ValueError(f"{own}: these states were fine-tuned on another split than {known.name!r}")
+            if f"seed={seed}/states" not in file.files:
+                raise ValueError(f"{own}: no states of seed {seed}")
+            keys = [f"seed={seed}/{name}" for name in ("states", "logits")]  # pretrained only: no logits
+            found = [torch.from_numpy(file[key][file["index"]]) if key in file.files else None for key in keys]
+            return found[0], found[1]
 
 
 def torch_device(name: str) -> torch.device:

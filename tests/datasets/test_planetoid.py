@@ -276,7 +276,7 @@ def compared(folder: Path, monkeypatch: pytest.MonkeyPatch, make: str, runs: int
     head = "from benchmarks.jobs.outcome import NotAvailableError\nfrom conftest import learnable\n\n"
     file.write_text(f"{head}def make(raw, splits):\n    {make}\n", encoding="utf-8")
     paper = Published("GCN", 99.0, 1.0, "a paper")
-    rows = [Reference("made-up", model, {}, 3, 3, (paper,)) for model in ("baselines.gcn", check_published.OURS)]
+    rows = [Reference("made-up", "baselines.gcn", config, 3, 3, (paper,)) for config in ({}, check_published.BARE)]
     monkeypatch.setattr(check_published, "PROTOCOLS", {"made-up": Protocol(str(file), {}, ("0", "1"))})
     monkeypatch.setattr(check_published, "REFERENCES", tuple(rows))
     check_published.run(folder / "mirror", folder / "cache", folder, ["made-up"], runs)
@@ -286,7 +286,7 @@ def compared(folder: Path, monkeypatch: pytest.MonkeyPatch, make: str, runs: int
 def test_the_verb_compares_and_keeps_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make, cache = "return learnable('multiclass', 60)", tmp_path / "cache" / "published"
     frame, table = compared(tmp_path, monkeypatch, make, runs=3)
-    assert frame["model"].tolist() == ["baselines.gcn", check_published.OURS]
+    assert frame["label"].tolist() == ["our GCN", "our GCN, no scaffold"]
     assert frame["runs"].tolist() == [3, 3]
     assert frame["mean"].between(0, 100).all()
     assert "| made-up | accuracy | GCN | 99.00 ± 1.00 | our GCN |" in table
@@ -317,23 +317,3 @@ def test_training_sees_no_test_label() -> None:
     view = check_published._view(dataset, split)
     assert (view.labels[torch.from_numpy(split.test)] == -1).all()
     assert torch.equal(view.labels[view.train], torch.from_numpy(dataset.labels[split.train]))
-
-
-def test_the_control_is_two_convolutions() -> None:
-    view = check_published._view(learnable("multiclass", 60), learnable("multiclass", 60).splits["0"])
-    module = check_published.build(check_published.Config(), view).eval()
-    adjacency = view.graph.symmetric.matrix.to_dense()
-    hidden = (adjacency @ module.first(view.graph.x)).relu()
-    torch.testing.assert_close(module(view.graph), adjacency @ module.second(hidden))
-
-
-def test_the_control_can_be_as_deep_as_the_scaffold() -> None:
-    view = check_published._view(learnable("multiclass", 60), learnable("multiclass", 60).splits["0"])
-    deeper = check_published.build(check_published.Config(embedding=True, readout=True), view).eval()
-    adjacency = view.graph.symmetric.matrix.to_dense()
-    hidden = (adjacency @ deeper.first(deeper.embedding(view.graph.x))).relu()
-    hidden = (adjacency @ deeper.second(hidden)).relu()
-    torch.testing.assert_close(deeper(view.graph), deeper.readout(hidden))
-    labels = [r.label for r in check_published.REFERENCES if r.dataset == "cora"]
-    assert labels[:3] == ["our MLP", "our GCN", "two convolutions"]
-    assert labels[-1] == "two convolutions, embedding, readout"
