@@ -141,7 +141,7 @@ def test_a_variant_with_another_recipe_does_not_train_through_the_models_own(enc
     joint_on = {"fusion": "joint", "epochs": 1}
     train.run(
         place / "data", "sgn.model", ["0"], [0], 2, 2, place / "cache", "cpu", place / "out",
-        states=[place / "frozen"], other_states={"other": [str(place / "frozen")]}, encoded=place / "encoded",
+        states=place / "frozen", other_states={"other": str(place / "frozen")}, encoded=place / "encoded",
         recipe=recipe, variants={"joint": joint_on, "joint elsewhere": joint_on | {"recipe": "other"}},
     )  # fmt: skip
     failed = read_json(place / "out" / "failed.json")
