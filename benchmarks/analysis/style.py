@@ -8,7 +8,7 @@ import math
 
 from matplotlib import rcParams
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmarks.data.grid import values
 
@@ -83,10 +83,17 @@ def apply() -> None:
 
 
 def decade(axis: Axes) -> None:
-    """Show a decade at least on each logarithmic scale, so that noise is no slope, and label whole decades only."""
+    """Show a decade at least on each logarithmic scale, so that noise is no slope, and label few steps.
+
+    Of two decades and more, whole ones are labeled; of less, 1, 2 and 5.
+    """
     for scale in (axis.xaxis, axis.yaxis):
         if scale.get_scale() == "log":
             low, high = scale.get_view_interval()
             wider = max(0.0, 1.2 - math.log10(high / low)) / 2
-            scale.axes.set(**{f"{scale.axis_name}lim": (low * 10**-wider, high * 10**wider)})
+            low, high = low * 10**-wider, high * 10**wider
+            scale.axes.set(**{f"{scale.axis_name}lim": (low, high)})
             scale.set_minor_formatter(NullFormatter())
+            if high < 100 * low:
+                scale.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+                scale.set_major_formatter("{x:g}")

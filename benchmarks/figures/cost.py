@@ -6,12 +6,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator
 
 from benchmarks.analysis.records import METRICS, Records
 from benchmarks.analysis.style import COLORS, GREY, MARKERS, decade, label
 from benchmarks.tables.cost import costs
 
+LETTER, LINE, GAP = 0.015, 0.06, 0.015
+"""Shares of a panel that a letter of a name is wide, a name high, and that lie between it and its dot."""
 SIDES = {"trained": "training", "both": "tuning and training"}
 
 
@@ -52,19 +53,41 @@ def _panel(axis: Axes, records: Records, rows: pd.DataFrame, side: str) -> None:
     cost, score = rows[side].to_numpy(float), rows["score"].to_numpy(float)
     best = front(cost, score)
     axis.step(cost[best], score[best], where="post", color=GREY, linewidth=0.8, zorder=1)
-    on_front = set(rows["model"].iloc[best])
     for dataset, model, x, y in zip(rows["dataset"], rows["model"], cost, score, strict=True):
         ends = records.interval(dataset, model)
         axis.plot([x, x], ends, color=COLORS.get(model, GREY), linewidth=0.6, alpha=0.5, zorder=0)
         axis.plot(x, y, MARKERS.get(model, "."), color=COLORS.get(model, GREY), markersize=5)
-        if model in COLORS or model in on_front:  # names of all would hide each other
-            left = x < np.sqrt(cost.min() * cost.max())  # names begin or end at their dots, inside the panel
-            axis.annotate(
-                label(model), (x, y), (4 if left else -4, 4), textcoords="offset points", fontsize=6,
-                ha="left" if left else "right",
-            )  # fmt: skip
     axis.set_xscale("log")
     decade(axis)
-    low, high = axis.get_xlim()
-    axis.xaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
     axis.xaxis.set_major_formatter("{x:g}")
+    models = list(rows["model"])
+    named = [model for model in models if model in COLORS]
+    named += [models[i] for i in best if models[i] not in COLORS]  # names of all would hide each other
+    _names(axis, {model: (x, y) for model, x, y in zip(models, cost, score, strict=True)}, named)
+
+
+def _names(axis: Axes, places: dict[str, tuple[float, float]], named: list[str]) -> None:
+    """Write names beside dots, each on the first of four sides where it hides neither dot nor name, or nowhere."""
+    to_panel = axis.transData + axis.transAxes.inverted()
+    dots = {model: to_panel.transform(place) for model, place in places.items()}
+    taken: list[tuple[float, float, float, float]] = []
+    for model in named:
+        x, y = dots[model]
+        wide = LETTER * len(label(model))
+        for right, up in ((x < 0.5, True), (x < 0.5, False), (x >= 0.5, True), (x >= 0.5, False)):
+            left = x + GAP if right else x - GAP - wide
+            below = y + GAP if up else y - GAP - LINE
+            box = left, below, left + wide, below + LINE
+            free = not any(_overlap(box, (a, b, a, b)) for a, b in dots.values())
+            if free and left >= 0 and left + wide <= 1 and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                axis.annotate(
+                    label(model), (left if right else left + wide, below), xycoords="axes fraction", fontsize=6,
+                    ha="left" if right else "right", va="bottom",
+                )  # fmt: skip
+                break
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    """Whether two boxes (left, below, right, above) share a point."""
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
