@@ -83,7 +83,7 @@ class Reference:
 KIPF = "Kipf & Welling, ICLR 2017, arXiv:1609.02907, table 3"
 PLATONOV = "Platonov et al., ICLR 2023, arXiv:2302.11640, results notebook of its repository"
 BARE = {"scaffold": "none", "layers": 2, "dropout": 0.5, "lr": 1e-2, "weight_decay": 0.01}
-"""The network of Kipf & Welling, as wide as ours."""
+"""The network of Kipf & Welling with their dropout and learning rate, as wide as ours."""
 
 PROTOCOLS = {
     "cora": Protocol("benchmarks.datasets.planetoid", {"name": "cora"}, ("public",)),
