@@ -61,7 +61,7 @@ def _panel(axis: Axes, records: Records, rows: pd.DataFrame, side: str) -> None:
     decade(axis)
     axis.xaxis.set_major_formatter("{x:g}")
     models = list(rows["model"])
-    named = [model for model in models if model in COLORS]
+    named = [models[i] for i in np.argsort(-score, kind="stable") if models[i] in COLORS]  # the higher one's name above
     named += [models[i] for i in best if models[i] not in COLORS]  # names of all would hide each other
     _names(axis, {model: (x, y) for model, x, y in zip(models, cost, score, strict=True)}, named)
 
