@@ -16,7 +16,7 @@ from conftest import ROOT, learnable, run
 from benchmarks import workflow
 from benchmarks.config import ConfigError
 from benchmarks.data.storage import save_dataset
-from benchmarks.jobs import outcome
+from benchmarks.jobs import outcome, supervise
 
 MODEL = '''
 """A broken model."""
@@ -208,3 +208,15 @@ def test_a_run_that_another_took_over_leaves_the_others_artifact(place: Path) ->
     folder = place / "results/t/predictions/toy/broken"
     assert "model.py" in json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["command"]
     assert [p.name for p in folder.parent.iterdir()] == ["broken"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the C library of Linux keeps memory")
+def test_a_worker_keeps_the_memory_that_it_frees() -> None:
+    uses = "[len(b'x' * (1 << 26)) for _ in range(20)]"
+    code = f"import resource; {uses}; print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    call = [sys.executable, "-c", code]
+    own, kept = (
+        int(subprocess.run(call, env=env, capture_output=True, text=True, check=True).stdout)
+        for env in (os.environ, os.environ | supervise.KEPT_MEMORY)
+    )
+    assert kept < own / 2, "pages that the kernel had to give"
