@@ -49,7 +49,8 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
         raise SystemExit(f"{results} has no {', '.join(absent)}: run the workflow first")
     if output.exists() and not (output / "provenance.json").exists():
         raise SystemExit(f"{output} is there and is no reference: name another folder")
-    provenance = _summary(_made_of(results / folder for folder in records))
+    own = [folder for folder in timings if folder.parts[0] == next(iter(timings)).parts[0]]  # not at larger sizes
+    provenance = _summary(_made_of(results / folder for folder in [*records, *own]))
     provenance["probe"] = probe(asked["threads"])
     provenance["gigabytes"] = {"cache": _gigabytes(Path("cache")), "results": _gigabytes(results)}
     shutil.rmtree(output, ignore_errors=True)

@@ -67,6 +67,9 @@ def test_time_follows_size_and_speed() -> None:
     assert minutes(estimate([tune, finetune], MEASURED, same | {"product": 0.004}, 1)) == 85
     assert minutes(estimate([tune, finetune], MEASURED, same | {"step": 0.004}, 1)) == 60
     assert minutes(estimate([Work("table")] * 60, MEASURED, same | {"start": 4.0}, 1)) == 4
+    alone = {"timing": {"jobs": 2, "size": 2, "seconds": 600, "peak_gigabytes": 1.0}}
+    timed = MEASURED | {"verbs": MEASURED["verbs"] | alone}
+    assert minutes(estimate([tune, Work("timing"), Work("timing")], timed, same, 5)) == 11, "nothing runs beside it"
 
 
 def test_memory_is_of_jobs_at_once_and_what_is_unknown_is_said() -> None:
