@@ -357,7 +357,7 @@ def _schedule(optimizer: torch.optim.Optimizer, steps: int) -> None:
     rising = max(1, steps // 10)
 
     def share(step: int) -> float:
-        return min((step + 1) / (rising + 1), max(0.0, (steps - step) / (steps - rising)))
+        return min((step + 1) / (rising + 1), max(0.0, (steps - step) / max(1, steps - rising)))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, share)
     optimizer.register_step_post_hook(lambda *_: schedule.step())

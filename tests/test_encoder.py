@@ -369,3 +369,5 @@ def test_the_rate_rises_and_falls_to_zero() -> None:
     assert rates[:5] == pytest.approx([0.4, 0.8, 1.2, 1.6, 2.0]), "over a tenth"
     assert [a - b for a, b in itertools.pairwise(rates[4:41])] == pytest.approx([2 / 36] * 36), "then evenly"
     assert rates[40:] == [0, 0], "a batch more than was planned changes nothing"
+    _schedule(lonely := torch.optim.AdamW([weight], lr=2.0), steps=1)
+    assert lonely.param_groups[0]["lr"] == 1, "a single step learns, too"
