@@ -15,7 +15,7 @@ from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training.recipes import trials
 from benchmarks.training.study import Best, Course, search
-from sgn.encoder import SPACE, Classifier, Config
+from sgn.encoder import Classifier, Config, space
 
 
 def run(
@@ -64,10 +64,11 @@ def _search(
             highest, kept = course.score, (params, fitted)
 
     key = fingerprint(code_hash("benchmarks.tune_recipe"), tuning.key, seeds)
+    defaults = Config(**tuning.defaults)
     best = search(
         cache / "studies" / f"{key[:32]}.log",
-        SPACE,
-        asdict(Config(**tuning.defaults)),
+        space(defaults.lr),
+        asdict(defaults),
         trials,
         seed=seeds[0],
         objective=objective,

@@ -48,13 +48,15 @@ class Config:
     label_smoothing: float = 0.0
 
 
-SPACE = {
-    "dropout": FloatDistribution(0.0, 0.5),
-    "lr": FloatDistribution(1e-5, 2e-3, log=True),
-    "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
-    "head_weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
-    "label_smoothing": FloatDistribution(0.0, 0.2),
-}
+def space(lr: float) -> dict[str, FloatDistribution]:
+    """Ranges of what is tuned; of the learning rate around its default: many layers ask for a lower one than few."""
+    return {
+        "dropout": FloatDistribution(0.0, 0.5),
+        "lr": FloatDistribution(lr / 5, lr * 5, log=True),
+        "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
+        "head_weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
+        "label_smoothing": FloatDistribution(0.0, 0.2),
+    }
 
 
 @dataclass(frozen=True)
