@@ -18,7 +18,8 @@ from benchmarks.training.pretraining import load_weights, pretrain
 from benchmarks.training.reading import activations, load_tokens, reader, trained, weights_hash
 from benchmarks.training.recipes import finetuned
 from benchmarks.training.views import arithmetic, torch_device
-from sgn.encoder import Classifier, Config, finetune, folds_of, method_of, read_states
+from sgn.encoder import method_of, read_states
+from sgn.finetune import Classifier, Config, finetune, folds_of
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
 
@@ -75,7 +76,7 @@ class Finetuning:
             pretrained.model.load_state_dict(load_weights(self.pretraining), strict=False)
         self.reader = reader(pretrained, recipe, self.device)
         self.key = fingerprint(
-            code_hash("sgn.encoder", "benchmarks.finetune"),
+            code_hash("sgn.finetune", "benchmarks.finetune"),
             pretrained.sha256,
             tokens.flat.numpy(),
             tokens.bounds.numpy(),

@@ -15,7 +15,7 @@ from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training.recipes import trials
 from benchmarks.training.study import Best, Course, search
-from sgn.encoder import Classifier, Config, space
+from sgn.finetune import Classifier, Config, space
 
 
 def run(

@@ -1,6 +1,7 @@
 """The encoder against plain transformers, whatever the batching, deduplication and caching of frozen layers."""
 
 import itertools
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,18 @@ from benchmarks.training import weights
 from sgn import encoder
 from sgn.dropout import Dropout
 from sgn.encoder import (
-    Classifier,
-    Config,
     Reader,
     Reading,
-    _schedule,
     batches,
     cut,
     distinct,
-    finetune,
-    folds_of,
     layers_trained,
     method_of,
     read_below,
     read_states,
     structure_of,
 )
+from sgn.finetune import Classifier, Config, _schedule, finetune, folds_of, space
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
 
@@ -371,3 +368,10 @@ def test_the_rate_rises_and_falls_to_zero() -> None:
     assert rates[40:] == [0, 0], "a batch more than was planned changes nothing"
     _schedule(lonely := torch.optim.AdamW([weight], lr=2.0), steps=1)
     assert lonely.param_groups[0]["lr"] == 1, "a single step learns, too"
+
+
+@pytest.mark.parametrize("lr", [3e-5, 5e-4])
+def test_learning_rates_are_searched_around_the_default(lr: float) -> None:
+    ranges, defaults = space(lr), asdict(Config(lr=lr))
+    assert all(values._contains(defaults[knob]) for knob, values in ranges.items()), "trial 0 tries the defaults"
+    assert (ranges["lr"].low, ranges["lr"].high) == pytest.approx((lr / 5, lr * 5))

@@ -24,7 +24,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         rules = file.read_text(encoding="utf-8")
         file.write_text(re.sub(r"    message:\n        .*\n", "", rules), encoding="utf-8")
     tiers = {}
-    for tier in ("smoke", "default", "paper"):
+    for tier in ("smoke", "default", "paper", "text", "efficiency"):
         done = run(["snakemake", "-n", "--configfile", f"config/{tier}.yaml"], folder)
         assert done.returncode == 0, done.stdout + done.stderr
         tiers[tier] = done.stdout + done.stderr
@@ -109,3 +109,20 @@ def test_only_score_takes_sealed_labels(plans: dict[str, str], tier: str) -> Non
 def test_raw_files_are_inputs_of_no_rule(plans: dict[str, str]) -> None:
     for rule, inputs in re.findall(r"^(?:local)?rule (\w+):\n    input: (.*)$", plans["default"], re.M):
         assert all(path.startswith("results/") for path in inputs.split(", ")), rule
+
+
+def test_the_text_tier_is_a_part_of_the_default_one_on_other_datasets() -> None:
+    """So that it takes what both have from the cache, and its rows are those of the default tier."""
+    text, default = (
+        yaml.safe_load((ROOT / "config" / f"{tier}.yaml").read_text(encoding="utf-8")) for tier in ("text", "default")
+    )
+    for key in ("seeds", "selection_seeds", "trials", "epochs", "patience", "threads"):
+        assert text[key] == default[key]
+    for recipe, entry in text["recipes"].items():
+        assert entry == default["recipes"][recipe]
+    for model in text["models"]:
+        assert recipe_of(text, model) == recipe_of(default, model)
+    for dataset, entry in text["datasets"].items():
+        assert entry | {"splits": []} == default["datasets"][dataset] | {"splits": []}
+    for name, group in text["ablations"].items():
+        assert group == {key: value for key, value in default["ablations"][name].items() if key != "datasets"}

@@ -16,7 +16,8 @@ from benchmarks.speed.students import network, uncached, writing
 from benchmarks.training import weights as pretrained
 from benchmarks.training.runs import fit_of
 from sgn import model as bert_gcn
-from sgn.encoder import Config, distinct, finetune, tokenize
+from sgn.encoder import distinct, tokenize
+from sgn.finetune import Config, finetune
 from sgn.fit import EarlyStopping
 
 EPOCHS, PATIENCE = 300, 30

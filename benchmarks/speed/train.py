@@ -17,7 +17,8 @@ from benchmarks.speed.names import JOINT, THROUGH, TRANSFORMER
 from benchmarks.speed.students import random_graph, random_view, uncached, writing
 from benchmarks.training import weights as pretrained
 from benchmarks.training.runs import fit_of
-from sgn.encoder import Config, distinct, finetune, tokenize
+from sgn.encoder import distinct, tokenize
+from sgn.finetune import Config, finetune
 from sgn.model import BertGCN
 from sgn.model import Config as BertGCNConfig
 
