@@ -3,7 +3,7 @@
 The jobs are those of Snakemake's dry run, so what is there already does not count. Their time is that of a reference,
 a run that was measured: by verb, times their size against that of the reference's jobs, times how much slower this
 machine is in a probe of some seconds. Sizes are what the flags tell: how many trainings with which patience, how many
-texts at most through how large a Transformer; not how large a dataset is.
+texts at most through how large a Transformer, how much is cached of a text; not how large a dataset is.
 """
 
 import functools
@@ -34,12 +34,16 @@ MINILM = (6, 384)
 
 @dataclass(frozen=True)
 class Work:
-    """What a job does: models it trains, Transformers it fine-tunes, and its size against other jobs of its verb."""
+    """What a job does: models it trains, Transformers it fine-tunes, and its size against other jobs of its verb.
+
+    `kept` are the numbers a text that it leaves in the cache: the activations below what will be fine-tuned.
+    """
 
     verb: str
     trainings: int = 0
     finetunings: int = 0
     size: float = 1.0
+    kept: int = 0
 
 
 def run(config: Path = Path("config/default.yaml"), reference: Path = REFERENCE) -> None:
@@ -100,7 +104,8 @@ def work(command: str) -> Work:
         each = recipe.get("trials", 0) if verb == "tune-recipe" else 1 + recipe.get("folds", 0)
         count = each * times("--splits", "--seeds")
         count *= verb != "encode" and recipe["finetune"] != "frozen"
-        return of(finetunings=count, size=_passes(verb, recipe, count))
+        kept = recipe["tokens"] * encoder(recipe["weights"])[1] if verb == "encode" else 0
+        return of(finetunings=count, size=_passes(verb, recipe, count), kept=kept)
     return of()
 
 
@@ -200,7 +205,7 @@ def estimate(jobs: list[Work], measured: dict[str, Any], here: dict[str, float],
     """Lines: the jobs by verb with their minutes, then time, memory and disk of the whole."""
     slower = {name: seconds / measured["probe"][name] for name, seconds in here.items()}
     lines = [f"{'step':<12} {'jobs':>5} {'trainings':>10} {'fine-tunings':>13} {'minutes':>8} {'GB':>5}"]
-    total, peak, read = 0.0, 0.0, 0.0
+    total, peak = 0.0, 0.0
     for verb in dict.fromkeys(job.verb for job in jobs):
         found = [job for job in jobs if job.verb == verb]
         seconds, memory = len(found) * here["start"], 0.0  # a table, a figure: a start of Python, and little more
@@ -208,7 +213,6 @@ def estimate(jobs: list[Work], measured: dict[str, Any], here: dict[str, float],
             share = sum(job.size for job in found) / known["size"]
             seconds = share * known["seconds"] * slower["product" if verb in TEXT_VERBS else "step"]
             memory = known["peak_gigabytes"]
-            read += share / len(TEXT_VERBS) if verb in TEXT_VERBS else 0.0
         total += seconds * (at_once if verb in ALONE else 1)
         peak = max(peak, memory)
         trainings, finetunings = sum(job.trainings for job in found), sum(job.finetunings for job in found)
@@ -220,7 +224,9 @@ def estimate(jobs: list[Work], measured: dict[str, Any], here: dict[str, float],
     probed = (
         f"{gigaflops:.0f} GFLOP/s a job, {here['step'] * 1e3:.1f} ms a training step, {here['start']:.1f} s a start"
     )
-    cache, results = read * measured["gigabytes"]["cache"], measured["gigabytes"]["results"]
+    layers, width = MINILM  # the reference's encoder: what its jobs read, less the layers and once the width
+    kept = sum(job.kept for job in jobs) / (measured["verbs"]["encode"]["size"] / layers / width)
+    cache, results = kept * measured["gigabytes"]["cache"], measured["gigabytes"]["results"]
     return [
         *lines,
         f"machine: {probed}",

@@ -16,6 +16,7 @@ MEASURED: dict[str, Any] = {
     "verbs": {
         "tune": {"jobs": 2, "size": 100, "seconds": 600, "peak_gigabytes": 0.5},
         "finetune": {"jobs": 1, "size": 10, "seconds": 1200, "peak_gigabytes": 1.5},
+        "encode": {"jobs": 2, "size": 2 * 64 * 384**2 * 6, "seconds": 60, "peak_gigabytes": 0.8},
     },
     "probe": {"product": 0.002, "step": 0.001, "start": 2.0},
     "gigabytes": {"cache": 3.0, "results": 0.5},
@@ -39,7 +40,7 @@ def test_what_a_command_does() -> None:
     passes = 64 * 10**2 * 1000 * 4 * 2  # tokens, weights, texts, epochs, layers
     assert work(f"sgn tune-recipe {place} {recipe} --splits 0 1 --seeds 7 8") == Work("tune-recipe", 0, 12, 12 * passes)
     assert work(f"sgn finetune {place} {recipe} --splits 0 --seeds 7 8") == Work("finetune", 0, 2, 2 * passes)
-    assert work(f"sgn encode {place} {recipe}") == Work("encode", size=64 * 10**2 * 6)
+    assert work(f"sgn encode {place} {recipe}") == Work("encode", size=64 * 10**2 * 6, kept=64 * 10)
     assert work("sgn table --name t --records-of results/t/records/toy") == Work("table")
     grid = """--grid '{"a": [1, 2], "b": [3, 4, 5]}'"""
     each = f"sgn each {grid} --output results/t/states/toy --command finetune --data d/{{cell}} {recipe} --seeds 7 8"
@@ -70,6 +71,14 @@ def test_time_follows_size_and_speed() -> None:
     alone = {"timing": {"jobs": 2, "size": 2, "seconds": 600, "peak_gigabytes": 1.0}}
     timed = MEASURED | {"verbs": MEASURED["verbs"] | alone}
     assert minutes(estimate([tune, Work("timing"), Work("timing")], timed, same, 5)) == 11, "nothing runs beside it"
+
+
+def test_disk_follows_what_is_cached_of_each_text_and_not_how_often_it_is_learned_from() -> None:
+    read = Work("encode", size=64 * 384**2 * 6, kept=64 * 384)
+    long_and_wide = Work("encode", size=256 * 768**2 * 12, kept=256 * 768)
+    for jobs, gigabytes in (([read] * 2, 3.0), ([read, Work("finetune", size=10**9)], 1.5), ([long_and_wide], 12.0)):
+        lines = estimate(jobs, MEASURED, MEASURED["probe"], 1)
+        assert f"disk: {gigabytes:.1f} GB of cache, 0.5 of results" in lines
 
 
 def test_memory_is_of_jobs_at_once_and_what_is_unknown_is_said() -> None:
