@@ -16,7 +16,8 @@ LONG = 64
 CAPTION = (
     "What the suite's speed ought to be, and is. Ratios of times within one run, with 95 % intervals: texts of mixed "
     f"length; texts of one length from {LONG} tokens on, the worst; a convolution forward and backward; an epoch; from "
-    f"texts to the same validation score, the straightforward way given up after {names.GIVEN_UP} times as long; an "
+    f"texts to the same validation score, the straightforward way given up after the epoch in which it has taken "
+    f"{names.GIVEN_UP} times as long, and the ratio then a lower bound; an "
     "epoch over cached states. Met and missed: the interval lies on that side of the aim; undecided: it holds the aim."
 )
 
