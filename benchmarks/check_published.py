@@ -83,7 +83,8 @@ class Reference:
 KIPF = "Kipf & Welling, ICLR 2017, arXiv:1609.02907, table 3"
 PLATONOV = "Platonov et al., ICLR 2023, arXiv:2302.11640, results notebook of its repository"
 BARE = {"scaffold": "none", "layers": 2, "dropout": 0.5, "lr": 1e-2, "weight_decay": 0.01}
-"""The network of Kipf & Welling with their dropout and learning rate, as wide as ours."""
+"""The network of Kipf & Welling with their dropout and learning rate, as wide as ours: on CiteSeer validation prefers
+more dropout."""
 
 PROTOCOLS = {
     "cora": Protocol("benchmarks.datasets.planetoid", {"name": "cora"}, ("public",)),
@@ -128,7 +129,7 @@ REFERENCES = (
         100,
         (Published("GCN", 70.3, None, KIPF),),
     ),
-    Reference("citeseer", "baselines.gcn", BARE, 300, 100, (Published("GCN", 70.3, None, KIPF),)),
+    Reference("citeseer", "baselines.gcn", BARE | {"dropout": 0.8}, 300, 100, (Published("GCN", 70.3, None, KIPF),)),
     Reference(
         "tolokers",
         "baselines.mlp",
