@@ -205,7 +205,8 @@ def estimate(jobs: list[Work], measured: dict[str, Any], here: dict[str, float],
     """Lines: the jobs by verb with their minutes, then time, memory and disk of the whole."""
     slower = {name: seconds / measured["probe"][name] for name, seconds in here.items()}
     lines = [f"{'step':<12} {'jobs':>5} {'trainings':>10} {'fine-tunings':>13} {'minutes':>8} {'GB':>5}"]
-    total, peak = 0.0, 0.0
+    total, peak, kept = 0.0, 0.0, 0.0
+    layers, width = MINILM  # the reference's encoder: what its jobs read, less the layers and once the width
     for verb in dict.fromkeys(job.verb for job in jobs):
         found = [job for job in jobs if job.verb == verb]
         seconds, memory = len(found) * here["start"], 0.0  # a table, a figure: a start of Python, and little more
@@ -213,6 +214,7 @@ def estimate(jobs: list[Work], measured: dict[str, Any], here: dict[str, float],
             share = sum(job.size for job in found) / known["size"]
             seconds = share * known["seconds"] * slower["product" if verb in TEXT_VERBS else "step"]
             memory = known["peak_gigabytes"]
+            kept += sum(job.kept for job in found) / (known["size"] / layers / width)
         total += seconds * (at_once if verb in ALONE else 1)
         peak = max(peak, memory)
         trainings, finetunings = sum(job.trainings for job in found), sum(job.finetunings for job in found)
@@ -224,8 +226,6 @@ def estimate(jobs: list[Work], measured: dict[str, Any], here: dict[str, float],
     probed = (
         f"{gigaflops:.0f} GFLOP/s a job, {here['step'] * 1e3:.1f} ms a training step, {here['start']:.1f} s a start"
     )
-    layers, width = MINILM  # the reference's encoder: what its jobs read, less the layers and once the width
-    kept = sum(job.kept for job in jobs) / (measured["verbs"]["encode"]["size"] / layers / width)
     cache, results = kept * measured["gigabytes"]["cache"], measured["gigabytes"]["results"]
     return [
         *lines,

@@ -79,6 +79,9 @@ def test_disk_follows_what_is_cached_of_each_text_and_not_how_often_it_is_learne
     for jobs, gigabytes in (([read] * 2, 3.0), ([read, Work("finetune", size=10**9)], 1.5), ([long_and_wide], 12.0)):
         lines = estimate(jobs, MEASURED, MEASURED["probe"], 1)
         assert f"disk: {gigabytes:.1f} GB of cache, 0.5 of results" in lines
+    textless = MEASURED | {"verbs": {"tune": MEASURED["verbs"]["tune"]}}
+    lines = estimate([read], textless, MEASURED["probe"], 1)
+    assert "too low: encode of which the reference knows nothing" in lines
 
 
 def test_memory_is_of_jobs_at_once_and_what_is_unknown_is_said() -> None:
