@@ -1,8 +1,9 @@
 """BERT+GCN, the subject of the paper: convolve what the Transformer reads over whom the students interact with.
 
 Cascade: a recipe fine-tunes the Transformer on the task; its state of each student's text stands beside her tabular
-features, and graph convolutions carry both along the weighted interactions. `interpolation` mixes what they predict
-with what the Transformer's own head predicts (Lin et al., 2021, BertGCN, https://arxiv.org/abs/2105.05727).
+features, and graph convolutions carry both along the weighted interactions. `reads` puts what the fine-tuned head says
+of the text in the state's place: a number a class, where a state is hundreds for few labels. `interpolation` mixes what
+the convolutions predict with what that head predicts (Lin et al., 2021, BertGCN, https://arxiv.org/abs/2105.05727).
 Joint: one loss through convolutions and Transformer (`sgn.joint`), which begins at the pretrained weights.
 Blocks and ranges are the baselines' own, so that the text is the only difference from GCN. From Transformer it
 differs by the graph and by the tabular features; without edges (an ablation), by the features alone.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from optuna.distributions import CategoricalDistribution
 from torch import Tensor, nn
 
 from sgn import joint
@@ -28,6 +30,7 @@ class Config(ConvolutionKnobs):
     """Knobs of BERT+GCN."""
 
     fusion: Literal["cascade", "joint"] = "cascade"
+    reads: Literal["states", "head"] = "states"  # of a text: the Transformer's state, or its fine-tuned head's logits
     attention: int = 0  # heads of self-attention over the students before they are convolved; 0: none
     interpolation: float = 1.0  # share of the convolutions in the prediction; the rest is the Transformer's head
     encoder_lr: float = 1e-4  # this one and what follows: of joint training
@@ -36,33 +39,47 @@ class Config(ConvolutionKnobs):
     batch: int = 16  # texts
 
 
-SPACE = GRAPH_SPACE
+SPACE = GRAPH_SPACE | {"reads": CategoricalDistribution(["states", "head"])}
 
 
 class BertGCN(nn.Module):
-    """Graph convolutions over encoder states and tabular features."""
+    """Graph convolutions over what the Transformer reads and tabular features."""
 
     def __init__(self, config: Config, view: TrainingView) -> None:
         super().__init__()
         self.config, self.task = config, view.task
         self.states = States(view.graph.num_states, config.dropout)
         attention = [Attention(config.width, config.attention)] if config.attention else []
-        inputs = view.graph.num_states + tabular_size(view.graph, config)
+        text = view.graph.num_states if config.reads == "states" else view.num_outputs
+        inputs = text + tabular_size(view.graph, config)
         self.stack = convolutions(inputs, view.num_outputs, config, view.graph.directed, attention)
 
     def forward(self, graph: StudentGraph) -> Tensor:
-        """Logits [N, K]."""
-        text, others = self.states(graph.states), tabular(graph, self.config)  # [N, H], [N, F]
-        # hundreds of states would drown tens of features: give both sides the same norm
-        text = text * math.sqrt(others.shape[1] / graph.num_states)
+        """Logits [N, K]. Raises ValueError where a frozen recipe left no head to read or to mix in."""
+        others = tabular(graph, self.config)  # [N, F]
+        if self.config.reads == "head":
+            text = self._head(graph)
+        else:  # hundreds of states would drown tens of features: give both sides the same norm
+            text = self.states(graph.states) * math.sqrt(others.shape[1] / graph.num_states)
         logits = self.stack(torch.cat([text, others], dim=1), graph)
         if self.config.interpolation == 1.0:
             return logits
+        return self.task.mixture(logits, self._head(graph), self.config.interpolation)
+
+    def _head(self, graph: StudentGraph) -> Tensor:
         if graph.logits is None:
-            raise ValueError("interpolation needs the head of a fine-tuned recipe; a frozen one leaves none")
-        return self.task.mixture(logits, graph.logits, self.config.interpolation)
+            raise ValueError(
+                "reads: head, and interpolation, need the head of a fine-tuned recipe, and a frozen one leaves none: "
+                "set reads: states and interpolation: 1 in the config"
+            )
+        return graph.logits
 
 
 def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predictor:
-    """Train on the states that the view carries, or through the encoder itself."""
+    """Train on what the view carries of texts, or through the encoder itself.
+
+    Raises ValueError for joint training that reads a head: that head would not learn.
+    """
+    if config.fusion == "joint" and config.reads == "head":
+        raise ValueError("joint training goes through the states: set reads: states in the config beside fusion: joint")
     return (joint.fit if config.fusion == "joint" else fit_module)(BertGCN, config, view, seed, report)

@@ -37,7 +37,13 @@ def family(folder: Path, dial: str, scores: dict[float, float], splits: tuple[st
     ended.append({"model": "gcn", "variant": f"{dial}=7", **vars(Outcome("failed", "no luck", "results/x"))})
     for name, rows in (("runs", runs), ("alerts", alerts), ("outcomes", ended)):
         pd.DataFrame(rows).assign(dataset=folder.name).to_parquet(folder / f"{name}.parquet", index=False)
-    card = {"kind": "binary", "target": "drops out", "text": "drawn", "classes": ["stays", "drops out"]}
+    card = {
+        "kind": "binary",
+        "target": "drops out",
+        "text": "drawn",
+        "classes": ["stays", "drops out"],
+        "clock": "week",
+    }
     card |= {"students": 200}
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
     return folder
@@ -54,7 +60,7 @@ def families(tmp_path: Path) -> list[Path]:
 def test_the_later_run_is_what_warnings_are_for(families: list[Path]) -> None:
     frame = table.load("benchmarks.tables.early_warning").make(records.load([], MODELS, CALL, families))
     assert set(frame.index.get_level_values("Dataset")) == {"cutoffs"}, "where nothing is cut off, nobody is warned"
-    row = frame.loc[("cutoffs", "14", "GCN")]
+    row = frame.loc[("cutoffs", "week 14", "GCN")]
     assert row["ROC-AUC", "mean"] == pytest.approx(0.70), "random splits stay out of the mean"
     assert row["At risk", ""] == pytest.approx(0.4)
     assert row["Precision at 10%", ""] == pytest.approx(0.70)

@@ -12,6 +12,7 @@ from benchmarks.jobs.modules import load
 from benchmarks.training.cases import case, learnable
 from benchmarks.training.conformance import CHECKS, NOT_APPLICABLE, OK, Check
 from benchmarks.training.runs import fit_of
+from sgn.blocks import tabular
 from sgn.dropout import Dropout
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
@@ -55,7 +56,7 @@ def test_keeps_the_contract(name: str, check: Check) -> None:
 
 def test_ours_and_the_baselines_have_the_same_ranges() -> None:
     ours = load("sgn.model").SPACE
-    assert ours == load("baselines.gcn").SPACE
+    assert {knob: values for knob, values in ours.items() if knob != "reads"} == load("baselines.gcn").SPACE
     assert load("baselines.mlp").SPACE.items() <= ours.items()
     for knob in ("lr", "weight_decay", "dropout", "width"):
         assert load("baselines.transformer").SPACE[knob] == ours[knob]
@@ -66,6 +67,31 @@ def test_a_model_that_needs_states_says_so() -> None:
     bare = replace(view, graph=replace(view.graph, states=None))
     with pytest.raises(ValueError, match="give the model a recipe"):
         fitted("sgn.model", bare)
+
+
+def test_a_model_that_reads_the_head_sees_its_logits_alone() -> None:
+    view, _, _ = view_of("binary")
+    logits = view.graph.logits
+    blind = view.graph.with_rows(states=torch.full_like(view.graph.states, float("nan")))
+    sgn = load("sgn.model")
+    torch.manual_seed(0)
+    model = sgn.BertGCN(sgn.Config(reads="head"), view).eval()
+    expected = model.stack(torch.cat([logits, tabular(view.graph, model.config)], dim=1), view.graph)
+    assert torch.equal(model(blind), expected)
+    assert expected.isfinite().all()
+
+
+def test_a_frozen_recipe_leaves_no_head_to_read() -> None:
+    view, _, _ = view_of("binary")
+    frozen = replace(view, graph=replace(view.graph, logits=None))
+    with pytest.raises(ValueError, match="reads: states"):
+        fitted("sgn.model", frozen, reads="head")
+    assert fitted("sgn.model", frozen).shape == (len(view.graph), 1)
+
+
+def test_joint_training_refuses_to_read_a_head() -> None:
+    with pytest.raises(ValueError, match="reads: states"):
+        fitted("sgn.model", view_of("binary")[0], fusion="joint", reads="head")
 
 
 @pytest.mark.parametrize("head", ["finetuned", "new"])

@@ -83,6 +83,7 @@ class Dataset:
     remarks: tuple[str, ...] = ()  # sentences for the data card: choices made, checks that cannot be made and why
     truth: Truth | None = None  # of a synthetic network, for its oracle
     protected: Mapping[str, np.ndarray] = field(default_factory=dict)  # [N] words, "" unknown: what must not matter
+    clock: str = ""  # what a cut-off counts: "day", "week"
     lead: np.ndarray | None = None  # [N] days from the cut-off until the outcome shows; NaN where nobody knows
 
     def __post_init__(self) -> None:

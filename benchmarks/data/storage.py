@@ -38,6 +38,7 @@ def save_dataset(dataset: Dataset, data: Path, sealed: Path) -> None:
         "target": dataset.target,
         "text": dataset.text,
         "replication": dataset.replication,
+        "clock": dataset.clock,
         "remarks": dataset.remarks,
         "students": len(graph),
         "edges": graph.edges.shape[1] // (1 if graph.directed else 2),

@@ -89,6 +89,7 @@ def make(raw: Path, splits: Sequence[str], cutoff: int = 7) -> Dataset:
         replication="fixed" if FIXED in splits else "folds",
         splits=_splits(splits, labels, cohort.to_numpy()),
         remarks=REMARKS,
+        clock="day",
         lead=actions.groupby("USERID")["T_REL"].max()[cohort].to_numpy() / DAY - cutoff,  # until the last action
     )
 

@@ -184,6 +184,7 @@ def make(
             *REMARKS,
             *((LATER_REMARKS if FIXED in splits else MIXED_REMARKS) if later else ()),
         ),
+        clock="day",
         lead=np.concatenate([course.lead for course in courses]),
     )
 

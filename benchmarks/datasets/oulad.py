@@ -156,6 +156,7 @@ def make(
         replication="fixed" if "2014" in map(str, splits) else "groups",
         splits=_splits(splits, students),
         persons=students["id_student"].to_numpy(),
+        clock="day",
         lead=(students["date_unregistration"] - cutoff).to_numpy(),  # until they withdraw
         remarks=(*REMARKS, *CONSTRUCTED[edges], *([] if log is None else [UNKNOWN_BYTES])),
         protected={CODES[code]: students[code].replace("unknown", "").to_numpy(np.str_) for code in PROTECTED},

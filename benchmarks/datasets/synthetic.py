@@ -166,6 +166,7 @@ def make(
             weights=weights,
             directed=np.array(directed),
         ),
+        clock="week",
         lead=np.full(students, 7.0 * (weeks - cutoff)),  # behavior counts at the end of the last week
     )
 

@@ -38,6 +38,7 @@ def _row(axes: list[Axes], records: Records, name: str, family: Family) -> None:
     runs, seen = as_deployed(family.runs), as_deployed(family.alerts)
     seen = seen[seen["share"] == SHARE]
     prevalence, left = runs.groupby(DIAL)["prevalence"].mean(), seen.groupby(DIAL)["lead"].median()
+    unit = f"{family.card['clock']} of the cut-off"
     marks = [f"{cut:g}" + ("" if pd.isna(days) else f"\n{days:.0f} d") for cut, days in left.items()]
     panels = [
         (runs, family.metric, f"{METRICS[family.metric]} on test", prevalence * 0 + 0.5),
@@ -49,6 +50,6 @@ def _row(axes: list[Axes], records: Records, name: str, family: Family) -> None:
         axis.plot(chance.index, chance, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
         axis.set_title(heading, fontsize=7)
         axis.set_xticks(left.index, marks)
-        axis.set_xlabel("cut-off" if left.isna().all() else "cut-off, and days left", fontsize=7)
+        axis.set_xlabel(unit if left.isna().all() else f"{unit}, and days left", fontsize=7)
     axes[0].set_ylabel(title(name, family).replace(": ", "\n"), fontsize=7)
     axes[1].set_xlabel(f"{axes[1].get_xlabel()}\n{note_of(family, runs, DIAL)}", fontsize=7)

@@ -1,5 +1,6 @@
 """Main figure: a panel a dataset; each model's mean, interval and single runs, the paper's four in color."""
 
+import math
 import textwrap
 from typing import Literal
 
@@ -35,17 +36,6 @@ def make(records: Records) -> Figure:
         if not rows or len(rows[-1]) == COLUMNS or len(shown[dataset]) < ALIKE * len(shown[rows[-1][0]]):
             rows.append([])
         rows[-1].append(dataset)
-    heights = [len(shown[row[0]]) + 4 for row in rows]  # in lines: models, title, scale
-    columns = max(map(len, rows))
-    figure, axes = plt.subplots(
-        len(rows), columns, figsize=(2.5 * columns, 0.17 * sum(heights) + 0.4), squeeze=False, layout="constrained",
-        gridspec_kw={"height_ratios": heights},
-    )  # fmt: skip
-    for line, row in zip(axes, rows, strict=True):
-        for axis, dataset in zip(line, row, strict=False):
-            _panel(axis, records, dataset, base[base["dataset"] == dataset], shown[dataset])
-        for axis in line[len(row) :]:
-            axis.set_visible(False)
     key = [
         Line2D([], [], color=GREY, marker=".", linestyle="", alpha=0.6, label="one run (split, seed)"),
         Line2D(
@@ -61,7 +51,20 @@ def make(records: Records) -> Figure:
             for model, style in LINES.items()
         ),
     ]
-    figure.legend(handles=key, loc="outside lower center", ncols=4, frameon=False, fontsize=7)
+    heights = [len(shown[row[0]]) + 4 for row in rows]  # in lines: models, title, scale
+    columns = max(map(len, rows))
+    abreast = 4 if columns == COLUMNS else columns  # keys, each about as wide as a panel
+    lines = sum(heights) + math.ceil(len(key) / abreast)
+    figure, axes = plt.subplots(
+        len(rows), columns, figsize=(2.5 * columns, 0.17 * lines + 0.25), squeeze=False, layout="constrained",
+        gridspec_kw={"height_ratios": heights},
+    )  # fmt: skip
+    for line, row in zip(axes, rows, strict=True):
+        for axis, dataset in zip(line, row, strict=False):
+            _panel(axis, records, dataset, base[base["dataset"] == dataset], shown[dataset])
+        for axis in line[len(row) :]:
+            axis.set_visible(False)
+    figure.legend(handles=key, loc="outside lower center", ncols=abreast, frameon=False, fontsize=7)
     return figure
 
 

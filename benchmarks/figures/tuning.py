@@ -77,7 +77,7 @@ def _panel(axis: Axes, records: Records, dataset: str, curves: dict[str, pd.Seri
         )  # fmt: skip
     splits = records.trials.loc[records.trials["dataset"] == dataset, "split"].nunique()
     axis.set_title(f"{dataset}: " + (f"mean of {splits} splits" if splits > 1 else "one split"), fontsize=7)
-    axis.set_ylabel(f"expected best {METRICS[records.metric(dataset)]}\non validation", fontsize=7)
+    axis.set_ylabel(f"{METRICS[records.metric(dataset)]} on validation,\nexpected best so far", fontsize=7)
     axis.set_xlabel("trials, those of its recipe first", fontsize=7)
     axis.set_xlim(0.7, last + 0.3)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))

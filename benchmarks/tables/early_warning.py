@@ -20,7 +20,7 @@ def make(records: Records) -> pd.DataFrame:
             for model in models_in(records, runs):
                 own = runs[(runs[DIAL] == cutoff) & (runs["model"] == model)]
                 seen = alerts[(alerts[DIAL] == cutoff) & (alerts["model"] == model)]
-                labels.append((name, f"{cutoff:g}", label(model)))
+                labels.append((name, f"{family.card['clock']} {cutoff:g}", label(model)))
                 row: dict[tuple[str, str], object] = {
                     (METRICS[family.metric], "mean"): own[family.metric].mean(),
                     (METRICS[family.metric], "sd"): own[family.metric].std(),
@@ -34,7 +34,7 @@ def make(records: Records) -> pd.DataFrame:
     index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Cut-off", "Model"]) if labels else None
     frame = pd.DataFrame(rows, index=index, columns=columns)
     frame.attrs = {
-        "caption": "Warning at a cut-off (the day, or the week of a synthetic network): score on test, the share of "
+        "caption": "Warning at a cut-off: score on test, the share of "
         "tested students who are at risk, and, when staff can see a share of the students, those first whom the model "
         "takes for the most at risk: how many of these are (precision) and how many of those at risk are among them "
         "(recall). By chance, precision is the share at risk and recall the share seen. Days left: until the outcome "
