@@ -1,8 +1,8 @@
 """GCN-only baseline: the graph and the tabular features without the text.
 
 Graph convolutions (Kipf & Welling, 2017, https://arxiv.org/abs/1609.02907) in the residual scaffold that makes them
-strong (Luo et al., 2024, https://arxiv.org/abs/2406.08993). Blocks and ranges are BERT+GCN's, so that the encoder's
-states are the only difference between the two rows. Floor 1: imports sgn only.
+strong (Luo et al., 2024, https://arxiv.org/abs/2406.08993). Blocks and ranges are BERT+GCN's, so that what it
+takes of texts is the only difference between the two rows. Floor 1: imports sgn only.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Cascade: a recipe fine-tunes the Transformer on the task; its state of each student's text stands beside her tabular
 features, and graph convolutions carry both along the weighted interactions. `reads` puts what the fine-tuned head says
-of the text in the state's place: a number a class, where a state is hundreds for few labels. `interpolation` mixes what
+of the text in the state's place: few numbers, where a state is hundreds for few labels. `interpolation` mixes what
 the convolutions predict with what that head predicts (Lin et al., 2021, BertGCN, https://arxiv.org/abs/2105.05727).
 Joint: one loss through convolutions and Transformer (`sgn.joint`), which begins at the pretrained weights.
 Blocks and ranges are the baselines' own, so that the text is the only difference from GCN. From Transformer it

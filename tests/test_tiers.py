@@ -10,7 +10,9 @@ from conftest import ROOT, copy_workflow, run
 from benchmarks.data.grid import cells
 from benchmarks.entries import models_of, recipe_of, without_text
 from benchmarks.jobs.modules import load
+from benchmarks.tables.efficiency import READINGS
 from benchmarks.training.recipes import finetuned
+from benchmarks.training.variants import BASE
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,16 @@ def test_texts_are_read_once_for_all_recipes_that_read_alike(plans: dict[str, st
     )
     texts = [name for name in asked["datasets"] if not without_text(asked, name)]
     assert sorted(readings) == sorted(f"{name}/minilm/frozen" for name in texts)
+
+
+@pytest.mark.parametrize("tier", ["default", "efficiency", "paper"])
+def test_readings_of_the_efficiency_table_are_variants_of_the_config(tier: str) -> None:
+    asked = yaml.safe_load((ROOT / "config" / f"{tier}.yaml").read_text(encoding="utf-8"))
+    named = {BASE} | {variant for ablation in asked["ablations"].values() for variant in ablation["bert-gcn"]}
+    assert set(READINGS) <= named
+    (synthetic,) = (name for name in asked["datasets"] if name.startswith("synthetic"))
+    holding = [a for a in asked["ablations"].values() if set(READINGS) & set(a["bert-gcn"])]
+    assert all(synthetic in ablation.get("datasets", asked["datasets"]) for ablation in holding)
 
 
 def finetuned_recipes(asked: dict, models: list[str]) -> list[dict]:

@@ -14,6 +14,8 @@ from benchmarks.analysis.style import label
 from benchmarks.training.variants import BASE, TOLD
 
 JOINT, SINGLE = "oracle", ("oracle-text", "oracle-graph")
+READINGS = (BASE, "states of texts", "head's logits of texts", TOLD)
+"""How a model comes by what texts say: variants by their names in the config."""
 
 
 def make(records: Records) -> pd.DataFrame:
@@ -27,7 +29,7 @@ def make(records: Records) -> pd.DataFrame:
             continue
         best = table[BASE][max(SINGLE, key=lambda model: table[BASE, model].mean())]
         room = table[BASE, JOINT].mean() - best.mean()
-        for model, variant in itertools.product(records.models, (BASE, TOLD)):
+        for model, variant in itertools.product(records.models, READINGS):
             if (variant, model) not in table.columns:
                 continue
             accuracy = table[variant, model]
