@@ -104,7 +104,8 @@ def _differences(axis: Axes, records: Records, gains: pd.DataFrame, rows: list[t
                 gain["difference"], place + shift, color=color, marker=ARM_MARKERS[gain["arm"]], markersize=6,
                 markeredgecolor="white", zorder=3,
             )  # fmt: skip
-        groups = f" in each of {', '.join(split)}" if all(split := {g["split"]: 0 for g in own}) else ""
+        split = dict.fromkeys(g["split"] for g in own)
+        groups = f" {'in each of' if len(split) > 1 else 'on'} {', '.join(split)}" if all(split) else ""
         names.append(
             f"{label(model)}\n{dataset}\n{METRICS[records.metric(dataset)]}, n = {own[0]['runs']} runs{groups}"
         )
