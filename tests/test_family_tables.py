@@ -61,6 +61,10 @@ def test_the_later_run_is_what_warnings_are_for(families: list[Path]) -> None:
     frame = table.load("benchmarks.tables.early_warning").make(records.load([], MODELS, CALL, families))
     assert set(frame.index.get_level_values("Dataset")) == {"cutoffs"}, "where nothing is cut off, nobody is warned"
     row = frame.loc[("cutoffs", "week 14", "GCN")]
+    card = json.loads((families[1] / "card.json").read_text(encoding="utf-8"))
+    (families[1] / "card.json").write_text(json.dumps(card | {"clock": ""}), encoding="utf-8")
+    silent = table.load("benchmarks.tables.early_warning").make(records.load([], MODELS, CALL, families))
+    assert ("cutoffs", "time 14", "GCN") in silent.index, "a dataset need not say what its cut-off counts"
     assert row["ROC-AUC", "mean"] == pytest.approx(0.70), "random splits stay out of the mean"
     assert row["At risk", ""] == pytest.approx(0.4)
     assert row["Precision at 10%", ""] == pytest.approx(0.70)

@@ -19,6 +19,11 @@ def dials(family: Family) -> list[str]:
     return [str(name) for name in family.runs if name not in COLUMNS["runs"]]
 
 
+def clock(family: Family) -> str:
+    """What a cut-off of the family counts, as far as its dataset says."""
+    return family.card["clock"] or "time"
+
+
 def as_deployed(rows: pd.DataFrame) -> pd.DataFrame:
     """Runs as a school would use them: those on the later test, where a family has such a split; else all."""
     later = rows["split"] == LATER

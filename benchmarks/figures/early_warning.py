@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.analysis.curves import chance_key, curves, key, note_of, title
-from benchmarks.analysis.families import as_deployed, models_in, varying
+from benchmarks.analysis.families import as_deployed, clock, models_in, varying
 from benchmarks.analysis.records import METRICS, Family, Records
 from benchmarks.analysis.style import GREY
 
@@ -38,7 +38,7 @@ def _row(axes: list[Axes], records: Records, name: str, family: Family) -> None:
     runs, seen = as_deployed(family.runs), as_deployed(family.alerts)
     seen = seen[seen["share"] == SHARE]
     prevalence, left = runs.groupby(DIAL)["prevalence"].mean(), seen.groupby(DIAL)["lead"].median()
-    unit = f"{family.card['clock']} of the cut-off"
+    unit = f"{clock(family)} of the cut-off"
     marks = [f"{cut:g}" + ("" if pd.isna(days) else f"\n{days:.0f} d") for cut, days in left.items()]
     panels = [
         (runs, family.metric, f"{METRICS[family.metric]} on test", prevalence * 0 + 0.5),

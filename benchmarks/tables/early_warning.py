@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from benchmarks.analysis.families import as_deployed, models_in, varying
+from benchmarks.analysis.families import as_deployed, clock, models_in, varying
 from benchmarks.analysis.records import METRICS, Records
 from benchmarks.analysis.rows import DASH
 from benchmarks.analysis.style import label
@@ -20,7 +20,7 @@ def make(records: Records) -> pd.DataFrame:
             for model in models_in(records, runs):
                 own = runs[(runs[DIAL] == cutoff) & (runs["model"] == model)]
                 seen = alerts[(alerts[DIAL] == cutoff) & (alerts["model"] == model)]
-                labels.append((name, f"{family.card['clock']} {cutoff:g}", label(model)))
+                labels.append((name, f"{clock(family)} {cutoff:g}", label(model)))
                 row: dict[tuple[str, str], object] = {
                     (METRICS[family.metric], "mean"): own[family.metric].mean(),
                     (METRICS[family.metric], "sd"): own[family.metric].std(),
