@@ -33,15 +33,18 @@ def run(
 
     A recipe without trials, be it that labels do not change it, has its default hyper-parameters, and their states.
     """
-    progress = Progress(len(splits) * trials(recipe), "trial")
+    count = trials(recipe)
+    progress = Progress(len(splits) * (count or 1), "trial" if count else "default hyper-parameters, split")
     best, rows = {}, []
     for split in splits:
         tuning = Finetuning(data, encoded, recipe, split, cache, device)
         found, fitted = Best({}, None, []), dict[int, Classifier]()
-        if trials(recipe):
+        if count:
             found, fitted = _search(tuning, recipe["trials"], seeds, cache, progress, shared)
         made = {seed: tuning.states(found.params, seed, progress.tell, fitted.get(seed)) for seed in seeds}
         tuning.save(made, output / split)
+        if not count:
+            progress.step(f"split {split}")
         best[split] = {"params": found.params, "value": found.value}
         rows += [{"split": split, **row} for row in found.trials]
     write_json(output / "best.json", best)
