@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sgn.dropout import Dropout
+from sgn.graph import moved
 
 CPU = torch.device("cpu")
 BATCH_TOKENS = {"cpu": 512, "accelerator": 32_768}
@@ -80,12 +81,13 @@ class Reading:
         """Tokens a text, [U]."""
         return self.bounds.diff()
 
-    def padded(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Texts `rows` [B] as a batch [B, L(, H)] padded with zeros, and the mask [B, L] of real tokens."""
+    def padded(self, rows: Tensor, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
+        """Texts `rows` [B] as a batch [B, L(, H)] padded with zeros and the mask [B, L] of real tokens, on a device."""
         pieces = [self.flat[self.bounds[u] : self.bounds[u + 1]] for u in rows.tolist()]
         batch = nn.utils.rnn.pad_sequence(pieces, batch_first=True)
         lengths = self.lengths()[rows]
-        return batch, (torch.arange(batch.shape[1]) < lengths[:, None]).long()
+        mask = (torch.arange(batch.shape[1]) < lengths[:, None]).long()
+        return moved(batch, device), moved(mask, device)
 
     def only(self, rows: Tensor) -> "Reading":
         """Texts `rows` in that order."""
@@ -217,10 +219,11 @@ def read_below(
     """
     reader = Reader(lower, bf16=bf16)
     for rows in batches(tokens.lengths(), tokens_at_once(device)):
-        ids, mask = tokens.padded(rows)
-        hidden = reader.hidden(ids.to(device), mask.to(device)).cpu()
-        for u, h, n in zip(rows.tolist(), hidden, mask.sum(1).tolist(), strict=True):
-            out[tokens.bounds[u] : tokens.bounds[u] + n] = h[:n]
+        ids, mask = tokens.padded(rows, device)
+        hidden = reader.hidden(ids, mask).cpu()
+        for u, h in zip(rows.tolist(), hidden, strict=True):
+            begin, end = tokens.bounds[u : u + 2].tolist()
+            out[begin:end] = h[: end - begin]
         done(len(rows))
 
 
@@ -229,8 +232,7 @@ def read_states(reader: Reader, below: Reading, device: torch.device = CPU) -> T
     """States [U, H] of the distinct texts."""
     states = torch.empty(len(below), reader.size)
     for rows in batches(below.lengths(), tokens_at_once(device)):
-        given, mask = below.padded(rows)
-        states[rows] = reader(given.to(device), mask.to(device)).cpu()
+        states[rows] = reader(*below.padded(rows, device)).cpu()
     return states
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from sgn.dropout import Dropout
 from sgn.encoder import CPU, Reader, Reading, batches, read_states, tokens_at_once
 from sgn.fit import Report, run_epochs
-from sgn.graph import TrainingView
+from sgn.graph import TrainingView, moved
 from sgn.task import Task
 
 
@@ -93,8 +93,7 @@ def finetune(
     train = view.train[torch.randperm(len(view.train), generator=generator)[: config.texts]]
 
     def batch_of(students: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        given, mask = below.padded(index[students])
-        return given.to(device), mask.to(device), view.labels[students].to(device)
+        return *below.padded(index[students], device), moved(view.labels[students], device)
 
     def grouped(order: Tensor) -> list[Tensor]:
         lengths = below.lengths()[index[order]]

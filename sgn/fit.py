@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from sgn.graph import StudentGraph, TrainingView
+from sgn.graph import StudentGraph, TrainingView, moved
 
 Predictor = Callable[[StudentGraph], Tensor]
 """Maps any graph of the training graph's kind to probabilities [N, K]."""
@@ -130,15 +130,16 @@ def run_epochs(
 
 def training_loss(config: Training, view: TrainingView) -> Callable[[Callable[[StudentGraph], Tensor]], Tensor]:
     """The loss over training students of a map from graphs to logits [N, K], as `config` has it."""
-    task, graph = view.task, view.graph
-    weights = task.balance(view.labels[view.train]) if config.class_weights else None
+    task, graph, labels = view.task, view.graph, view.labels
+    train = view.train.to(labels.device)
+    weights = task.balance(labels[train]) if config.class_weights else None
 
     def loss(logits_of: Callable[[StudentGraph], Tensor]) -> Tensor:
-        asked, shown = view.train, graph
+        asked, shown = train, graph
         if config.known_labels and graph.num_known:
-            half = torch.rand(len(view.train), device=asked.device) < 0.5
-            asked, shown = view.train[half], graph.without_labels(view.train[half])
-        return task.loss(logits_of(shown)[asked], view.labels[asked], config.label_smoothing, weights)
+            asked = moved(view.train[torch.rand(len(train)) < 0.5], labels.device)
+            shown = graph.without_labels(asked)
+        return task.loss(logits_of(shown)[asked], labels[asked], config.label_smoothing, weights)
 
     return loss
 

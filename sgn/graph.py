@@ -317,6 +317,13 @@ def _mean(rows: Tensor, columns: Tensor, weights: Tensor, n: int) -> Adjacency:
     return Adjacency.of(rows, columns, weights / _sum_by(rows, weights, n)[rows], n)
 
 
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on a device; to a GPU from pinned memory, so that the host does not wait for the copy."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def _sum_by(index: Tensor, values: Tensor, n: int) -> Tensor:
     return values.new_zeros(n).index_add_(0, index, values)
 

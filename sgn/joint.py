@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from sgn.encoder import Reader, Reading, batches, read_states
 from sgn.fit import Predictor, Report, run_epochs, training_loss
-from sgn.graph import StudentGraph, TrainingView
+from sgn.graph import StudentGraph, TrainingView, moved
 
 
 class Joint(nn.Module):
@@ -34,9 +34,8 @@ class Joint(nn.Module):
 
     def through(self, texts: Tensor, below: Reading) -> Callable[[StudentGraph], Tensor]:
         """The same map with `texts` [B] read anew; the gradient passes through these."""
-        given, mask = below.padded(texts)
-        texts = texts.to(self.history.device)
-        fresh = self.reader(given.to(texts.device), mask.to(texts.device))  # [B, H]
+        fresh = self.reader(*below.padded(texts, self.history.device))  # [B, H]
+        texts = moved(texts, self.history.device)
         states = self.history.index_copy(0, texts, fresh)
         self.history[texts] = fresh.detach()
         return lambda graph: self.model(graph.with_rows(states=states[graph.text_index]))

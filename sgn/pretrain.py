@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sgn.encoder import CPU, Reader, Reading, batches
+from sgn.graph import moved
 
 IGNORED = -100
 """The label of a token that is not to be predicted."""
@@ -66,8 +67,8 @@ class Vocabulary:
     mask: int | None
 
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""Activations [B, L, H], mask [B, L] of real tokens, labels [B, L] with IGNORED where nothing is predicted."""
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Activations [B, L, H], mask [B, L] of real tokens; where in B·L tokens are to be predicted [M], and their ids [M]."""
 
 
 def masked(ids: Tensor, real: Tensor, vocabulary: Vocabulary, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -119,14 +120,16 @@ def language(
         shown, labels = (
             (ids, following(ids, real)) if vocabulary.mask is None else masked(ids, real, vocabulary, generator)
         )
-        return below.hidden(shown.to(device), real.to(device)), real.to(device), labels.to(device)
+        labels = labels.flatten()
+        asked = (labels != IGNORED).nonzero().squeeze(1)
+        shown, real, asked, labels = (moved(part, device) for part in (shown, real, asked, labels[asked]))
+        return below.hidden(shown, real), real, asked, labels
 
     def total(batch: Batch) -> tuple[Tensor, int]:
         """Cross-entropy summed over the tokens to be predicted, and how many they are."""
-        hidden, real, labels = batch
-        asked = labels != IGNORED
-        logits = head(reader.hidden(hidden, real)[asked])
-        return functional.cross_entropy(logits, labels[asked], reduction="sum"), int(asked.sum())
+        hidden, real, asked, labels = batch
+        logits = head(reader.hidden(hidden, real).flatten(0, 1)[asked])
+        return functional.cross_entropy(logits, labels, reduction="sum"), len(asked)
 
     def epoch() -> Iterator[Batch]:
         return (drawn(tokens, rows, generator) for rows in _shuffled(tokens.lengths(), config.batch, generator))
@@ -168,9 +171,9 @@ def contrast(
     def total(pairs: Tensor) -> tuple[Tensor, int]:
         """Loss summed over pairs [2, P] of texts, and their number."""
         place = {row: i for i, row in enumerate(dict.fromkeys(pairs.flatten().tolist()))}  # each text is read once
-        given, real = below.padded(torch.tensor(list(place)))
-        states = functional.normalize(reader(given.to(device), real.to(device)))
-        one, other = (states[[place[row] for row in side]] for side in pairs.tolist())  # [P, H] each
+        states = functional.normalize(reader(*below.padded(torch.tensor(list(place)), device)))
+        sides = (torch.tensor([place[row] for row in side]) for side in pairs.tolist())
+        one, other = (states[moved(side, device)] for side in sides)  # [P, H] each
         similarity = one @ other.T / TEMPERATURE  # [P, P]
         ours, theirs = pairs  # [P] each
         crossed = ours[:, None] == theirs
@@ -178,7 +181,7 @@ def contrast(
 
         def loss(similarity: Tensor, candidates: Tensor, crossed: Tensor) -> Tensor:
             # a text that is the same as either end of the pair is no negative
-            same = (crossed | (candidates[:, None] == candidates)).fill_diagonal_(False).to(device)
+            same = moved((crossed | (candidates[:, None] == candidates)).fill_diagonal_(False), device)
             return functional.cross_entropy(similarity.masked_fill(same, -torch.inf), own, reduction="sum")
 
         return (loss(similarity, theirs, crossed) + loss(similarity.T, ours, crossed.T)) / 2, len(one)
@@ -221,7 +224,7 @@ def _train(
         body = number > 0
         reader.requires_grad_(body).train(body)  # what is frozen is read as it will be: without dropout
         head.train()
-        steps, summed, count = 0, 0.0, 0
+        steps, summed, count = 0, torch.zeros((), dtype=torch.float64), 0
         for batch in epoch():
             loss, n = total(batch)
             if n == 0:  # of a few short texts no token may have been drawn
@@ -230,8 +233,8 @@ def _train(
             (loss / n).backward()
             nn.utils.clip_grad_norm_([*reader.parameters(), *learned], 1.0)
             optimizer.step()
-            steps, summed, count = steps + 1, summed + loss.item(), count + n
-        curve.append(Epoch(number, steps, summed / count if count else math.nan, measured()))
+            steps, summed, count = steps + 1, summed + loss.detach(), count + n
+        curve.append(Epoch(number, steps, summed.item() / count if count else math.nan, measured()))
     reader.requires_grad_(True).eval()
     return curve
 

@@ -56,11 +56,9 @@ class Task:
             logits, labels = logits.squeeze(-1), labels.long()
             weights = None if class_weights is None else class_weights[labels]
         else:
-            known = labels >= 0
+            weights = (labels >= 0).to(logits.dtype)  # not a selection: a GPU would make the host wait for its size
             if class_weights is not None:
-                class_weights = class_weights.gather(0, labels.clamp(min=0))
-            logits, labels = logits[known], labels[known]
-            weights = None if class_weights is None else class_weights[known]
+                weights = weights * class_weights.gather(0, labels.clamp(min=0))
         target = labels.to(logits.dtype) * (1 - label_smoothing) + label_smoothing / 2
         each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return each.mean() if weights is None else (each * weights).sum() / weights.sum()

@@ -1,6 +1,7 @@
 """The student graph against dense arithmetic and against PyTorch Geometric."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from conftest import learnable, random_graph
 from benchmarks.data.storage import Known
 from sgn import blocks
 from sgn.blocks import Attention, ConvolutionKnobs, FeedForward, GraphConv, convolutions, linear_attention
-from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
+from sgn.graph import Scaler, StudentGraph, TrainingView, moved, with_degrees
 from sgn.task import Task
 
 
@@ -218,3 +219,17 @@ def test_hiding_labels_keeps_what_was_computed() -> None:
     assert graph.known.sum() == 80
     with pytest.raises(ValueError, match="no known labels"):
         random_graph().without_labels(torch.tensor([0]))
+
+
+def test_what_goes_to_a_gpu_goes_from_pinned_memory_without_blocking(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned, asked = torch.ones(3), []
+
+    def to(tensor: torch.Tensor, *where: Any, **how: Any) -> torch.Tensor:
+        asked.append((tensor is pinned, where, how))
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda _: pinned)
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    for device in map(torch.device, ("cuda", "cpu")):
+        moved(torch.zeros(3), device)
+    assert asked == [(True, (torch.device("cuda"),), {"non_blocking": True}), (False, (torch.device("cpu"),), {})]

@@ -28,7 +28,7 @@ from benchmarks.speed import clock, encode, grow, names, pipeline, propagate, st
 from benchmarks.speed.clock import Case, EventClock, Group, HostClock, Laps, epochs, measure, whole
 from benchmarks.tables import aims, speed
 from benchmarks.tables import cost as table_cost
-from sgn.encoder import tokenize
+from sgn.encoder import Reader, tokenize
 
 LATE = 0.05
 MINUTES = {"pipeline", "workflow"}
@@ -173,7 +173,8 @@ def sizes(small_bert: Path) -> dict[str, dict[str, Any]]:
         "encode": weights | {"texts": 6, "tokens": 16, "lengths": [8], "batches": [2]},
         "propagate": {"students": 50, "edges": 200, "width": 8},
         "train": weights
-        | {"models": models, "students": 60, "edges": 200, "writers": 60, "tokens": 8, "layers": 1, "batch": 16},
+        | {"models": models, "students": 60, "edges": 200, "writers": 60, "tokens": 8, "layers": 1, "batch": 16}
+        | {"compiled": True},
         "grow": weights | {"states": 8, "students": [50, 100, 200], "edges": [200, 400], "lengths": [8, 16]},
     }
 
@@ -184,6 +185,7 @@ def rows(sizes: dict[str, dict[str, Any]]) -> pd.DataFrame:
     patch = pytest.MonkeyPatch()
     patch.setattr("benchmarks.speed.peaks.SIDE", {"cpu": 32})
     patch.setattr("benchmarks.speed.peaks.BYTES", {"cpu": 2**12})
+    patch.setattr(torch, "compile", lambda function, dynamic: function)  # takes a compiler and a minute
     found = []
     with patch.context():
         for suite, of in sizes.items():
@@ -235,6 +237,7 @@ def test_every_way_of_every_group_is_measured(rows: pd.DataFrame) -> None:
     assert {names.OURS, names.COPY} == ways["propagate", "product"]
     assert {names.TRANSFORMER, names.JOINT, train.EXACT} == ways["train", names.THROUGH]
     assert {"mlp", "model"} == ways["train", train.MODELS]
+    assert {names.TRANSFORMER, train.COMPILED} == ways["train", train.COMPILATION]
     alone = rows.groupby(["suite", "group", "size"], dropna=False)["way"].transform("nunique") == 1
     assert rows.loc[alone, "peak_gigabytes"].gt(0).all()
     assert rows.loc[~alone, "peak_gigabytes"].isna().all()
@@ -269,6 +272,27 @@ def test_without_the_cache_the_same_layers_learn(small_bert: Path) -> None:
     assert torch.allclose(short(*below.padded(torch.arange(2))), full(*tokens.padded(torch.arange(2))), atol=1e-5)
     counts = [sum(p.numel() for p in reader.parameters() if p.requires_grad) for reader in (short, full)]
     assert counts[0] == counts[1] > 0
+
+
+def test_what_is_compiled_is_what_learns(sizes: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def compiler(function: Any, dynamic: bool) -> Any:
+        assert function is Reader.hidden
+
+        def made(reader: Reader, *given: torch.Tensor) -> torch.Tensor:
+            calls.append(reader.training)
+            return function(reader, *given)
+
+        return made
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    (group,) = [g for g in train.groups(**sizes["train"]) if g.name == train.COMPILATION]
+    plain, compiled = train.cases("cpu", **group.options)
+    plain.work(clock.HostClock())
+    assert not calls
+    compiled.work(clock.HostClock())
+    assert {True, False} == set(calls)  # in training and in validation
 
 
 def test_flops_are_those_that_torch_counts(small_bert: Path) -> None:

@@ -17,7 +17,7 @@ from benchmarks.speed.names import JOINT, THROUGH, TRANSFORMER
 from benchmarks.speed.students import random_graph, random_view, uncached, writing
 from benchmarks.training import weights as pretrained
 from benchmarks.training.runs import fit_of
-from sgn.encoder import distinct, tokenize
+from sgn.encoder import Reader, distinct, tokenize
 from sgn.finetune import Config, finetune
 from sgn.model import BertGCN
 from sgn.model import Config as BertGCNConfig
@@ -27,19 +27,34 @@ LAPS = 3
 STATES = 384
 EXACT = "end to end, exact"
 CACHED, UNCACHED = "activations cached", "all layers read"
-MODELS, TOP = "models", "top layers"
+COMPILED = "compiled"
+MODELS, TOP, COMPILATION = "models", "top layers", "compilation"
 
 
 def groups(
-    weights: str, models: list[str], students: int, edges: int, writers: int, tokens: int, layers: int, batch: int
+    weights: str,
+    models: list[str],
+    students: int,
+    edges: int,
+    writers: int,
+    tokens: int,
+    layers: int,
+    batch: int,
+    compiled: bool,
 ) -> list[Group]:
-    """`models` (import paths) on random `students`; the rest on `writers`, whose texts have up to `tokens`."""
+    """`models` (import paths) on random `students`; the rest on `writers`, whose texts have up to `tokens`.
+
+    `compiled` asks whether torch.compile pays; it needs a C++ compiler, and Triton on a GPU.
+    """
     through = {"weights": weights, "students": writers, "tokens": tokens, "layers": layers, "batch": batch}
-    return [
+    found = [
         Group(MODELS, {"models": models, "students": students, "edges": edges}, students),
         Group(THROUGH, through | {"ways": [TRANSFORMER, JOINT, EXACT]}, writers),
         Group(TOP, through | {"ways": [CACHED, UNCACHED]}, writers),
     ]
+    if compiled:
+        found.append(Group(COMPILATION, through | {"ways": [TRANSFORMER, COMPILED]}, writers))
+    return found
 
 
 def cases(device: str, **options: Any) -> list[Case]:
@@ -86,11 +101,19 @@ def _through(
         whole = uncached(model, layers, read, where)
         return lambda report: transformer(report, whole)
 
+    def by_compiler() -> Callable[[Laps], object]:
+        class Compiled(Reader):
+            hidden = torch.compile(Reader.hidden, dynamic=True)
+
+        own = Compiled(reader.top, reader.pooling, reader.bf16)
+        return lambda report: transformer(report, (own, below))
+
     made: dict[str, Callable[[], Callable[[Laps], object]]] = {
         TRANSFORMER: lambda: transformer,
         JOINT: lambda: joint,
         EXACT: lambda: exact,
         CACHED: lambda: transformer,
         UNCACHED: all_layers,
+        COMPILED: by_compiler,
     }
     return [Case(way, epochs(made[way](), LAPS if way != EXACT else 1), unit="epoch") for way in ways]
