@@ -38,7 +38,7 @@ def cases() -> Iterator[Any]:
                 yield pytest.param(name, case, id=f"{name}: {case.way}".replace(" ", "-"))
 
 
-@pytest.mark.parametrize(("group", "case"), cases())
+@pytest.mark.parametrize(("group", "case"), list(cases()))
 def test_speed(group: str, case: Case, benchmark: Any) -> None:
     """One case; ways of a group stand together."""
     benchmark.group = group
