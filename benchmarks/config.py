@@ -85,6 +85,7 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         if (other := entry.get("tuned_as", recipe)) not in config["recipes"]:
             yield f"recipes.{recipe}.tuned_as = {_unknown(other, config['recipes'])}"
         yield from _recipe(f"recipes.{recipe}", entry)
+        yield from _settings(f"recipes.{recipe}.set", "sgn.finetune", entry.get("set", {}), root)
         yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
     for dataset, entry in config["datasets"].items():
         missing = list(_module(f"datasets.{dataset}.make", entry["make"], root, ["make"]))
@@ -190,6 +191,9 @@ def _recipe(key: str, recipe: dict[str, Any]) -> Iterator[str]:
         yield f"{key}.pretrain.layers = {recipe['pretrain']['layers']}; expected {allowed}"
     if "folds" in recipe and not recipes.finetuned(recipe):
         yield f"{key}.folds = {recipe['folds']}; expected none: states that saw no label have nothing to hold out"
+    for knob, name in (("method", "finetune"), ("texts", "texts"), ("epochs", "epochs")):
+        if knob in recipe.get("set", {}):
+            yield f"{key}.set.{knob} = {recipe['set'][knob]!r}; expected none: it is the recipe's own {name!r}"
 
 
 def _weights(key: str, name: str) -> Iterator[str]:

@@ -110,7 +110,7 @@ class Finetuning:
         """A fine-tuned classifier and its validation score."""
         recipe = self.recipe
         fixed = {"method": method_of(recipe["finetune"]), "texts": recipe["texts"], "epochs": recipe["epochs"]}
-        config = Config(**fixed, **(self.defaults | params))
+        config = Config(**fixed, **(self.defaults | params | recipe.get("set", {})))
         report = EarlyStopping(recipe["epochs"], recipe["patience"], tell, watch)
         args = (self.reader, self.below, self.visible_index, view or self.view, seed, report, self.device)
         return finetune(config, *args), report.best_score

@@ -1,16 +1,16 @@
 """Verb `score`: predictions and sealed labels to a dataset's tidy records. The only verb that reads sealed labels.
 
-A records folder holds `card.json` (what the dataset is) and these tables as Parquet:
-`runs` (a row a model, variant, split and seed: scores), `classes` (a row a run and class), `alerts` (of a binary task,
-a row a run and share of the students whom staff can see), `trials` (a row a trial, of recipes and of rows, there with
-the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a failed variant or cell: ok or why
-not), `description` (one row: size, contacts, texts), and a sample of the network to draw (`nodes`, `links`). Where
-recipes are pretrained, also `pretraining` (a row a recipe and split: its measure before and after), `curves` (a row an
-epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to one of these). `controls`
-(a row a control: what it shows, and the noise of that). But for families, `pairs` (a row a comparison of two rows:
-difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its probabilities, with the
-run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and measure: the gap between
-groups).
+A records folder holds `card.json` (what the dataset is) and these tables as Parquet: `runs` (a row a model, variant,
+split and seed: scores on test, and the headline one on validation), `classes` (a row a run and class), `alerts` (of a
+binary task, a row a run and share of the students whom staff can see), `trials` (a row a trial, of recipes and of
+rows, there with the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a failed variant
+or cell: ok or why not), `description` (one row: size, contacts, texts), and a sample of the network to draw (`nodes`,
+`links`). Where recipes are pretrained, also `pretraining` (a row a recipe and split: its measure before and after),
+`curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to one of
+these). `controls` (a row a control: what it shows, and the noise of that). But for families, `pairs` (a row a
+comparison of two rows: difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its
+probabilities, with the run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and
+measure: the gap between groups).
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ import pandas as pd
 
 from benchmarks.analysis import comparisons, controls, fairness
 from benchmarks.analysis.alerts import alerts
-from benchmarks.analysis.columns import COLUMNS
+from benchmarks.analysis.columns import COLUMNS, headline
 from benchmarks.analysis.metrics import (
     best_thresholds,
     brier,
@@ -166,15 +166,19 @@ def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[
             of = {"variant": variant, "split": split, "seed": int(seed)}
             labels, probabilities = load_test(sealed, split)[1], file[key]
             extent = {"students": len(labels), "prevalence": prevalence(labels, task.num_outputs)}
+            truth, chances = (
+                known[split].labels[known[split].validation].numpy(),
+                file[key.removesuffix(side) + "validation"],
+            )
+            validation = scores(truth, chances)[headline(task.kind)]
             at, macro_f1_chosen = None, np.nan
             if task.kind != "multiclass":
-                truth = known[split].labels[known[split].validation].numpy()
-                at = best_thresholds(truth, file[key.removesuffix(side) + "validation"])
+                at = best_thresholds(truth, chances)
                 macro_f1_chosen = macro_f1_at(at, labels, probabilities)
             report = per_class(labels, probabilities, list(task.classes), at).assign(**of)
             binary = task.kind == "binary"
             warned = alerts(labels, probabilities, load_lead(sealed, split)) if binary else pd.DataFrame()
-            scored = scores(labels, probabilities) | {"macro_f1_chosen": macro_f1_chosen}
+            scored = scores(labels, probabilities) | {"macro_f1_chosen": macro_f1_chosen, "validation": validation}
             yield of | extent | scored, report, warned.assign(**of)
 
 

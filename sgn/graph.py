@@ -4,9 +4,10 @@ Floor 0: imports torch only, and touches no file.
 """
 
 import copy
+import functools
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,18 @@ warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta 
 
 PER_STUDENT = ("states", "logits", "text_index", "known")
 """Optional tensors of a graph with a row a student."""
+
+
+def _shared(make: "Callable[[Any], Adjacency]") -> "cached_property[Adjacency]":
+    """A property that a graph and its copies with other rows compute once in all, whichever asks first."""
+
+    @functools.wraps(make)
+    def read(graph: "StudentGraph") -> "Adjacency":
+        if make.__name__ not in graph.adjacencies:
+            graph.adjacencies[make.__name__] = make(graph)
+        return graph.adjacencies[make.__name__]
+
+    return cached_property(read)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +54,7 @@ class StudentGraph:
     logits: Tensor | None = None  # [N, K] the head of a fine-tuned recipe
     text_index: Tensor | None = None  # [N] place of each student's text among those that the encoder read
     known: Tensor | None = None  # [N, C] training labels as inputs (`Task.one_hot`); zeros for everybody else
+    adjacencies: dict[str, "Adjacency"] = field(default_factory=dict, init=False, repr=False)  # made so far
 
     def __post_init__(self) -> None:
         n = len(self.x)
@@ -82,7 +96,7 @@ class StudentGraph:
         """C; zero when the graph carries no known labels."""
         return 0 if self.known is None else self.known.shape[1]
 
-    @cached_property
+    @_shared
     def symmetric(self) -> "Adjacency":
         """D^-1/2 (A + I) D^-1/2 over undirected edges (Kipf & Welling, 2017); a directed A becomes A + A^T."""
         n = len(self)
@@ -93,26 +107,26 @@ class StudentGraph:
         scale = _sum_by(target, weights, n).rsqrt()
         return Adjacency.of(target, source, weights * scale[source] * scale[target], n)
 
-    @cached_property
+    @_shared
     def neighborhood(self) -> "Adjacency":
         """Weighted mean over those whom the student interacts with, in either direction; zero where nobody does."""
         source, target, weights = self.either_way
         return _mean(target, source, weights, len(self))
 
-    @cached_property
+    @_shared
     def contacts(self) -> "Adjacency":
         """1 where two students interact, in whatever direction and however strongly."""
         rows, columns = self.symmetric.places
         rows, columns = rows[rows != columns], columns[rows != columns]
         return Adjacency.of(rows, columns, self.weights.new_ones(len(rows)), len(self))
 
-    @cached_property
+    @_shared
     def incoming(self) -> "Adjacency":
         """Weighted mean over those who point to the student; zero where nobody does."""
         source, target = self.edges
         return _mean(target, source, self.weights, len(self))
 
-    @cached_property
+    @_shared
     def outgoing(self) -> "Adjacency":
         """Weighted mean over those the student points to; zero where there is nobody."""
         source, target = self.edges
@@ -152,7 +166,7 @@ class StudentGraph:
         )
 
     def with_rows(self, **rows: Tensor) -> "StudentGraph":
-        """The graph with other `states`, `logits`, `text_index` or `known`; adjacencies that were computed are kept."""
+        """The graph with other `states`, `logits`, `text_index` or `known`, and the same adjacencies, computed once."""
         changed = copy.copy(self)
         for name, tensor in rows.items():
             if name not in PER_STUDENT or len(tensor) != len(self):

@@ -53,8 +53,9 @@ def fit(
 ) -> Predictor:
     """Train the view's encoder and a model of the graph together.
 
-    `config` is the model's, with `encoder_lr`, `encoder_weight_decay`, `texts` (training texts at most) and `batch`
-    (texts). Validation texts are read anew in each epoch, all others once more at the end.
+    `config` is the model's, with `encoder_lr`, `encoder_weight_decay`, `texts` (training texts at most), `batch`
+    (texts) and `exact`: each step reads the texts of all whom the view shows, with gradient, which costs as many times
+    more as there are batches in these. Validation texts are read anew in each epoch, all others once more at the end.
     """
     if view.encoder is None or view.graph.text_index is None:
         raise ValueError(
@@ -77,7 +78,7 @@ def fit(
     generator = torch.Generator().manual_seed(seed)
     chosen = view.train.cpu()[torch.randperm(len(view.train), generator=generator)[: config.texts]]
     texts, validated = index[chosen].unique(), index[view.validation.cpu()].unique()
-    lengths = below.lengths()[texts]
+    shown, lengths = index.unique(), below.lengths()[texts]
     of_training = training_loss(config, view)
 
     def steps() -> Iterator[Tensor]:
@@ -87,7 +88,7 @@ def fit(
             yield texts[order[groups[i]]]
 
     def loss(rows: Tensor) -> Tensor:
-        return of_training(module.through(rows, below))
+        return of_training(module.through(shown if config.exact else rows, below))
 
     def validate() -> tuple[float, float]:
         module.refresh(validated, below)

@@ -3,7 +3,8 @@
 Cascade: a recipe fine-tunes the Transformer on the task; its state of each student's text stands beside her tabular
 features, and graph convolutions carry both along the weighted interactions. `reads` puts what the fine-tuned head says
 of the text in the state's place: few numbers, where a state is hundreds for few labels. `interpolation` mixes what
-the convolutions predict with what that head predicts (Lin et al., 2021, BertGCN, https://arxiv.org/abs/2105.05727).
+the convolutions predict with what that head predicts (Lin et al., 2021, BertGCN, https://arxiv.org/abs/2105.05727), in
+a share that is fixed or learns with the rest.
 Joint: one loss through convolutions and Transformer (`sgn.joint`), which begins at the pretrained weights.
 Blocks and ranges are the baselines' own, so that the text is the only difference from GCN. From Transformer it
 differs by the graph and by the tabular features; without edges (an ablation), by the features alone.
@@ -33,7 +34,9 @@ class Config(ConvolutionKnobs):
     reads: Literal["states", "head"] = "states"  # of a text: the Transformer's state, or its fine-tuned head's logits
     attention: int = 0  # heads of self-attention over the students before they are convolved; 0: none
     interpolation: float = 1.0  # share of the convolutions in the prediction; the rest is the Transformer's head
-    encoder_lr: float = 1e-4  # this one and what follows: of joint training
+    learn_interpolation: bool = False  # the share begins there, above 0 and below 1, and learns
+    exact: bool = False  # this one and what follows: of joint training, see `sgn.joint`
+    encoder_lr: float = 1e-4
     encoder_weight_decay: float = 1e-2
     texts: int = 1000  # training texts at most
     batch: int = 16  # texts
@@ -53,6 +56,10 @@ class BertGCN(nn.Module):
         text = view.graph.num_states if config.reads == "states" else view.num_outputs
         inputs = text + tabular_size(view.graph, config)
         self.stack = convolutions(inputs, view.num_outputs, config, view.graph.directed, attention)
+        if config.learn_interpolation:
+            if not 0 < config.interpolation < 1:
+                raise ValueError(f"interpolation = {config.interpolation}: to learn it must begin between 0 and 1")
+            self.share = nn.Parameter(torch.tensor(config.interpolation).logit())
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]. Raises ValueError where a frozen recipe left no head to read or to mix in."""
@@ -64,7 +71,8 @@ class BertGCN(nn.Module):
         logits = self.stack(torch.cat([text, others], dim=1), graph)
         if self.config.interpolation == 1.0:
             return logits
-        return self.task.mixture(logits, self._head(graph), self.config.interpolation)
+        share = self.share.sigmoid() if self.config.learn_interpolation else self.config.interpolation
+        return self.task.mixture(logits, self._head(graph), share)
 
     def _head(self, graph: StudentGraph) -> Tensor:
         if graph.logits is None:

@@ -82,14 +82,18 @@ class Task:
         """Logits [n, K] to probabilities [n, K]: of the positive class when binary, of each class otherwise."""
         return logits.softmax(-1) if self.kind == "multiclass" else logits.sigmoid()
 
-    def mixture(self, first: Tensor, second: Tensor, share: float) -> Tensor:
+    def mixture(self, first: Tensor, second: Tensor, share: float | Tensor) -> Tensor:
         """Logits [n, K] of the probabilities of `first`, mixed with those of `second`: `share` and 1 - `share`.
 
-        Computed with logarithms, so that neither end loses its gradient.
+        Computed with logarithms, so that neither end loses its gradient. A share that is a tensor [] may learn.
         """
-        if share in (0.0, 1.0):
+        weights: tuple[float, float] | tuple[Tensor, Tensor]
+        if isinstance(share, Tensor):
+            weights = share.log(), (-share).log1p()
+        elif share in (0.0, 1.0):
             return first if share else second
-        weights = math.log(share), math.log1p(-share)
+        else:
+            weights = math.log(share), math.log1p(-share)
         if self.kind == "multiclass":
             return torch.logaddexp(first.log_softmax(-1) + weights[0], second.log_softmax(-1) + weights[1])
         yes, no = (

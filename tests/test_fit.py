@@ -49,6 +49,19 @@ def test_progress_is_told_with_score_and_time_left() -> None:
     assert lines == ["epoch 1/1  validation 0.7500  best 0.7500 (epoch 1)  done"]
 
 
+@pytest.mark.parametrize("norm", [0.5, 50.0])
+def test_a_gradient_is_as_long_as_allowed_at_most(norm: float) -> None:
+    module = nn.Linear(3, 1, bias=False)
+    before, slope = module.weight.detach().clone(), torch.tensor([[2.0, -1.0, 2.0]]) / 3 * norm
+    stopping = EarlyStopping(1, 1)
+    optimizer = torch.optim.SGD(module.parameters(), lr=1.0)
+    run_epochs(
+        module, optimizer, lambda: [0], lambda _: (module.weight * slope).sum(), lambda: (0.5, 0.0), stopping, clip=2.0
+    )
+    expected = slope * min(1.0, 2.0 / norm)
+    torch.testing.assert_close(before - module.weight.detach(), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_the_best_epochs_weights_come_back() -> None:
     module = nn.Linear(1, 1, bias=False)
     nn.init.constant_(module.weight, 0.0)

@@ -84,10 +84,13 @@ def test_without_a_scaffold_two_layers_are_two_convolutions() -> None:
             convolutions(5, 3, ConvolutionKnobs(layers=layers, scaffold="none"), False, before)
 
 
-def test_isolated_student_gets_the_path_of_the_mlp() -> None:
+@pytest.mark.parametrize("neighbors", ["symmetric", "separate"])
+def test_isolated_student_gets_the_path_of_the_mlp(neighbors: str) -> None:
     graph = random_graph()
-    conv, feed = GraphConv(5, 5, "symmetric", directed=False), FeedForward(5)
-    feed.linear = conv.linear
+    conv, feed = GraphConv(5, 5, neighbors, directed=True), FeedForward(5)
+    with torch.no_grad():
+        feed.linear.weight.copy_(conv.linear.weight[:, :5])  # of the student herself: her block stands first
+        feed.linear.bias.copy_(conv.linear.bias)
     assert torch.allclose(conv(graph.x, graph)[-1], feed(graph.x, graph)[-1], atol=1e-6)
     assert not torch.allclose(conv(graph.x, graph)[0], feed(graph.x, graph)[0], atol=1e-3)
 
@@ -210,11 +213,14 @@ def test_linear_attention_is_a_weighted_mean(monkeypatch: pytest.MonkeyPatch) ->
     assert torch.allclose(attention(h, random_graph())[order], attention(h[order], random_graph()), atol=1e-5)
 
 
-def test_hiding_labels_keeps_what_was_computed() -> None:
+def test_other_rows_share_what_either_graph_computes() -> None:
     graph = replace(random_graph(), known=torch.ones(40, 2))
     adjacency = graph.symmetric
     shown = graph.without_labels(torch.tensor([3, 4]))
     assert shown.symmetric is adjacency
+    assert graph.incoming is shown.with_rows(known=graph.known).incoming
+    assert shown.outgoing is graph.outgoing
+    assert replace(graph, weights=2 * graph.weights).symmetric is not adjacency
     assert shown.known.sum(1).tolist() == [0.0 if i in (3, 4) else 2.0 for i in range(40)]
     assert graph.known.sum() == 80
     with pytest.raises(ValueError, match="no known labels"):

@@ -1,5 +1,6 @@
 """Joint training against the exact gradient, and interpolation against its two ends."""
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,64 @@ def test_batches_with_a_fresh_history_add_up_to_the_exact_gradient(material: tup
         if name in expected:
             assert torch.allclose(parameter.grad, expected[name], atol=1e-5), name
     reader.zero_grad()
+
+
+def test_a_stale_history_keeps_the_direction_of_the_exact_gradient(material: tuple) -> None:
+    """Over an epoch of steps, whose history is up to an epoch old, as it is in training."""
+    view, shared, below, _, _ = material
+    reader, generator = copy.deepcopy(shared), torch.Generator().manual_seed(0)
+    torch.manual_seed(0)
+    head = BertGCN(Config(), view)
+    both = joint.Joint(reader, head, read_states(reader, below)).eval()
+    optimizer = torch.optim.AdamW(both.parameters(), lr=3e-3)
+    likeness = []
+    for _ in range(2):
+        for rows in torch.randperm(len(below), generator=generator).split(2):
+            expected = torch.cat([g.flatten() for g in exact(view, reader, below, head).values()])
+            summed = torch.zeros_like(expected)
+            for part in torch.arange(len(below)).split(2):
+                history = both.history.clone()
+                reader.zero_grad()
+                view.task.loss(both.through(part, below)(view.graph)[view.train], view.labels[view.train]).backward()
+                summed += torch.cat([p.grad.flatten() for p in reader.parameters() if p.grad is not None])
+                both.history.copy_(history)  # looking changes nothing
+            likeness.append(torch.cosine_similarity(summed, expected, dim=0).item())
+            optimizer.zero_grad()
+            view.task.loss(both.through(rows, below)(view.graph)[view.train], view.labels[view.train]).backward()
+            optimizer.step()
+    assert likeness[0] == pytest.approx(1, abs=1e-4)
+    assert min(likeness) > 0.8
+    assert min(likeness) < 0.999, "a history that is never stale tests nothing"
+
+
+def test_joint_training_validates_like_the_exact_gradient(material: tuple) -> None:
+    """From texts and contacts alone: the features would tell the class without any training of the encoder."""
+    graph = material[0].graph
+    view = material[0].with_graph(replace(graph, x=torch.zeros_like(graph.x)))
+    found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    for is_exact, ends in found.items():
+        config = Config(fusion="joint", encoder_lr=1e-3, known_labels=False, batch=2, exact=is_exact)
+        for seed in range(4):
+            report = EarlyStopping(4, 4)
+            model.fit(config, view, seed, report)
+            ends.append((report.best_score, report.best_loss))
+    by_batch, by_all = (torch.tensor(ends) for ends in found.values())  # [seeds, 2]: score and loss
+    apart = by_all - by_batch
+    print(by_batch, by_all)
+    assert (apart[:, 1] != 0).all(), "both ways are the same one"
+    assert (apart.mean(0).abs() < 3 * apart.std(0) / 2 + 0.02).all()
+    assert by_batch[:, 0].min() > 0.6
+
+
+def test_joint_training_learns_through_the_encoder(material: tuple) -> None:
+    view = material[0]
+    still, moving = (
+        model.fit(
+            Config(fusion="joint", encoder_lr=lr, encoder_weight_decay=0.0, dropout=0.0), view, 0, EarlyStopping(3, 3)
+        )(view.graph)
+        for lr in (0.0, 1e-3)
+    )
+    assert (still - moving).abs().max() > 1e-2
 
 
 def test_joint_training_learns_is_deterministic_and_changes_no_encoder_of_others(material: tuple) -> None:

@@ -89,6 +89,40 @@ def test_a_frozen_recipe_leaves_no_head_to_read() -> None:
     assert fitted("sgn.model", frozen).shape == (len(view.graph), 1)
 
 
+@pytest.mark.parametrize("neighbors", ["symmetric", "separate"])
+def test_an_isolated_student_is_predicted_as_if_nobody_interacted(neighbors: str) -> None:
+    view, _, _ = view_of("binary")
+    lonely, edges = 3, view.graph.edges
+    kept = (edges != lonely).all(0)
+    graph = replace(view.graph, edges=edges[:, kept], weights=view.graph.weights[kept])
+    nobody = replace(graph, edges=edges[:, :0], weights=view.graph.weights[:0])
+    sgn = load("sgn.model")
+    torch.manual_seed(0)
+    model = sgn.BertGCN(sgn.Config(neighbors=neighbors), view).eval()
+    torch.testing.assert_close(model(graph)[lonely], model(nobody)[lonely], rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(model(graph), model(nobody), atol=1e-3)
+
+
+def test_a_learnt_interpolation_begins_where_it_is_told_and_moves() -> None:
+    view, _, _ = view_of("binary")
+    sgn = load("sgn.model")
+    mixed = {}
+    for learns in (False, True):
+        torch.manual_seed(0)
+        model = sgn.BertGCN(sgn.Config(interpolation=0.7, learn_interpolation=learns), view).eval()
+        mixed[learns] = model(view.graph)
+    torch.testing.assert_close(mixed[True], mixed[False], rtol=1e-4, atol=1e-5)
+    view.task.loss(mixed[True][view.train], view.labels[view.train]).backward()
+    assert model.share.grad.abs() > 1e-4
+    told = {
+        learns: fitted("sgn.model", view, interpolation=0.7, learn_interpolation=learns) for learns in (False, True)
+    }
+    assert not torch.equal(told[True], told[False])
+    for end in (0.0, 1.0):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            fitted("sgn.model", view, interpolation=end, learn_interpolation=True)
+
+
 def test_joint_training_refuses_to_read_a_head() -> None:
     with pytest.raises(ValueError, match="reads: states"):
         fitted("sgn.model", view_of("binary")[0], fusion="joint", reads="head")

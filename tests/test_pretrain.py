@@ -16,6 +16,7 @@ from torch import Tensor
 from benchmarks import encode, finetune, tune_recipe
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.storage import load_graph, load_split, load_task, save_dataset
+from benchmarks.finetune import Finetuning
 from benchmarks.training import pretraining, weights
 from benchmarks.training.pretraining import edges_of, texts_of, vocabulary_of
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, tokenize
@@ -316,6 +317,35 @@ def test_pretraining_reaches_the_states_that_are_fine_tuned(
     assert np.allclose(plain, plain_top, atol=1e-2)
     assert np.allclose(further, further_top, atol=1e-2)
     assert not np.allclose(plain, further, atol=2e-2)
+
+
+def test_states_from_the_cache_are_those_of_the_fit(
+    saved: dict[str, weights.Pretrained], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_for(saved["bert"], finetune="top-1")
+    data = write(inductive(), tmp_path)
+    states(data, recipe, tmp_path)
+    args = (data, tmp_path / "frozen", recipe, "0", tmp_path / "cache", "cpu")
+    expected = Finetuning(*args).fit({}, 0, print)[0].read(Finetuning(*args).below)
+    monkeypatch.setattr(Finetuning, "fit", None)  # a hit fits nothing
+    hit = Finetuning(*args).states({}, 0, print)
+    for array, tensor in zip((hit["states"], hit["logits"]), expected, strict=True):
+        assert np.array_equal(array, tensor.numpy())
+
+
+def test_a_recipe_sets_hyper_parameters_whatever_the_search_found(
+    saved: dict[str, weights.Pretrained], tmp_path: Path
+) -> None:
+    data = write(inductive(), tmp_path)
+    found = {}
+    for name, settings in {"found": {}, "set": {"lr": 1e-9}}.items():
+        recipe = recipe_for(saved["bert"], finetune="top-1") | ({"set": settings} if settings else {})
+        states(data, recipe, tmp_path / name)
+        tuned = Finetuning(data, tmp_path / name / "frozen", recipe, "0", tmp_path / name / "cache", "cpu")
+        found[name] = tuned.states({"lr": 1e-2}, 0, print)["states"]
+    with np.load(tmp_path / "set" / "frozen" / "states.npz") as file:
+        assert np.allclose(found["set"], file["states"], atol=1e-4)
+        assert not np.allclose(found["found"], file["states"], atol=1e-2)
 
 
 def test_out_of_fold_states_do_not_know_the_students_own_label(

@@ -46,7 +46,9 @@ def folders(tmp_path: Path) -> list[Path]:
             for variant in ("base", "no edges")[: 2 if model == "mlp" else 1]:
                 of = {"dataset": "toy", "model": model, "variant": variant, "split": "0", "seed": seed}
                 value = score - 0.1 * (variant != "base")
-                runs.append(of | {"students": 50, "prevalence": 0.3} | dict.fromkeys(SCORES, value))
+                runs.append(
+                    of | {"students": 50, "prevalence": 0.3, "validation": value / 2} | dict.fromkeys(SCORES, value)
+                )
                 classes += [
                     of | {"class": c, "precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 25}
                     for c in ("no", "yes", "micro", "macro", "weighted")
@@ -85,6 +87,24 @@ def test_ablations_are_paired(folders: list[Path]) -> None:
     frame = table.load("benchmarks.tables.ablations").make(records.load(folders, MODELS, CALL))
     assert frame["Difference", "mean"].tolist() == pytest.approx([-0.1])
     assert frame["Difference", "sd"].tolist() == pytest.approx([0.0], abs=1e-12)
+    assert frame["On validation", "mean"].tolist() == pytest.approx([-0.05])
+
+
+def test_a_new_model_stands_in_tables_and_figures(tmp_path: Path) -> None:
+    """Real records, in which another model has a name that nothing knows."""
+    folder = tmp_path / "webkb"
+    shutil.copytree(ROOT / "results/reference/default@epyc-2core/records/webkb", folder)
+    for file in folder.glob("*.parquet"):
+        frame = pd.read_parquet(file)
+        names = frame.select_dtypes("str").columns
+        frame[names] = frame[names].replace("frozen-mlp", "one-more")
+        frame.to_parquet(file, index=False)
+    models = ["majority", "mlp", "gcn", "transformer", "bert-gcn", "one-more"]
+    for name in ("headline", "main", "significance", "classes", "calibration", "tuning", "hyperparameters"):
+        table.run(f"benchmarks.tables.{name}", [folder], models, CALL, tmp_path / name)
+        assert "one-more" in (tmp_path / f"{name}.md").read_text(encoding="utf-8"), name
+    figure.run("benchmarks.figures.main", [folder], models, CALL, tmp_path / "drawn")
+    assert "one-more" in (tmp_path / "drawn.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", TABLES)

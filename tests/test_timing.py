@@ -173,7 +173,7 @@ def sizes(small_bert: Path) -> dict[str, dict[str, Any]]:
         "encode": weights | {"texts": 6, "tokens": 16, "lengths": [8], "batches": [2]},
         "propagate": {"students": 50, "edges": 200, "width": 8},
         "train": weights
-        | {"models": models, "students": 60, "edges": 200, "writers": 60, "tokens": 8, "layers": 1, "batch": 16}
+        | {"models": models, "students": 60, "edges": 200, "writers": [60, 40], "tokens": 8, "layers": 1, "batch": 16}
         | {"compiled": True},
         "grow": weights | {"states": 8, "students": [50, 100, 200], "edges": [200, 400], "lengths": [8, 16]},
     }

@@ -11,7 +11,7 @@ METRICS = {
 
 RUN = ["dataset", "model", "variant", "split", "seed"]
 COLUMNS = {
-    "runs": [*RUN, "students", "prevalence", *METRICS],
+    "runs": [*RUN, "students", "prevalence", *METRICS, "validation"],  # the last: headline score on validation students
     "classes": [*RUN, "class", "precision", "recall", "f1", "f1_chosen", "support"],
     "alerts": [*RUN, "share", "precision", "recall", "lead"],
     "trials": ["dataset", "kind", "name", "split", "trial", "state", "value", "params", "error", "recipe"],

@@ -17,7 +17,7 @@ from sgn.graph import StudentGraph, TrainingView
 class EndToEnd(nn.Module):
     """A reader and a model of the graph over what it reads of all texts now."""
 
-    def __init__(self, reader: Reader, model: nn.Module, below: Reading, batch: int, pad: int = 0) -> None:
+    def __init__(self, reader: Reader, model: nn.Module, below: Reading, batch: int, pad: int) -> None:
         super().__init__()
         self.reader, self.model, self.below, self.batch, self.pad = reader, model, below, batch, pad
 

@@ -20,7 +20,7 @@ SIZES: dict[str, dict[str, Any]] = {
     "encode": WEIGHTS | {"texts": 32, "tokens": 64, "lengths": [64], "batches": [8]},
     "propagate": {"students": 10_000, "edges": 500_000, "width": 64},
     "train": WEIGHTS
-    | {"models": MODELS, "students": 500, "edges": 3000, "writers": 48, "tokens": 16, "layers": 1, "batch": 16}
+    | {"models": MODELS, "students": 500, "edges": 3000, "writers": [48], "tokens": 16, "layers": 1, "batch": 16}
     | {"compiled": False},
     "grow": WEIGHTS | {"states": 384, "students": [1000, 4000], "edges": [40_000], "lengths": [16, 64]},
 }

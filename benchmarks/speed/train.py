@@ -3,27 +3,29 @@
 The ways of a group see the same students and labels in steps of the same number; an epoch includes its validation.
 """
 
-import copy
-import math
+import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from benchmarks.jobs.modules import load
-from benchmarks.speed import straightforward
 from benchmarks.speed.clock import Case, Group, Laps, epochs
 from benchmarks.speed.names import JOINT, THROUGH, TRANSFORMER
 from benchmarks.speed.students import random_graph, random_view, uncached, writing
 from benchmarks.training import weights as pretrained
 from benchmarks.training.runs import fit_of
+from sgn import model
 from sgn.encoder import Reader, distinct, tokenize
 from sgn.finetune import Config, finetune
-from sgn.model import BertGCN
-from sgn.model import Config as BertGCNConfig
 
 LAPS = 3
 """Epochs that a measurement takes, after one that it leaves out."""
+ROUNDS = 2
+"""Of epochs that take a minute."""
+TEXTS = 1000
+"""Training texts at most, as in the workflow."""
 STATES = 384
 EXACT = "end to end, exact"
 CACHED, UNCACHED = "activations cached", "all layers read"
@@ -36,24 +38,27 @@ def groups(
     models: list[str],
     students: int,
     edges: int,
-    writers: int,
+    writers: list[int],
     tokens: int,
     layers: int,
     batch: int,
     compiled: bool,
 ) -> list[Group]:
-    """`models` (import paths) on random `students`; the rest on `writers`, whose texts have up to `tokens`.
+    """`models` (import paths) on random `students`; the rest on so many `writers`, whose texts have up to `tokens`.
 
-    `compiled` asks whether torch.compile pays; it needs a C++ compiler, and Triton on a GPU.
+    The fewest writers are enough for all but the price of joint training, which grows with the graph. `compiled` asks
+    whether torch.compile pays; it needs a C++ compiler, and Triton on a GPU.
     """
-    through = {"weights": weights, "students": writers, "tokens": tokens, "layers": layers, "batch": batch}
+    through = {"weights": weights, "tokens": tokens, "layers": layers, "batch": batch}
+    few, *more = sorted(writers)
     found = [
         Group(MODELS, {"models": models, "students": students, "edges": edges}, students),
-        Group(THROUGH, through | {"ways": [TRANSFORMER, JOINT, EXACT]}, writers),
-        Group(TOP, through | {"ways": [CACHED, UNCACHED]}, writers),
+        Group(THROUGH, through | {"students": few, "ways": [TRANSFORMER, JOINT, EXACT]}, few),
+        *(Group(THROUGH, through | {"students": n, "ways": [TRANSFORMER, JOINT]}, n, ROUNDS) for n in more),
+        Group(TOP, through | {"students": few, "ways": [CACHED, UNCACHED]}, few),
     ]
     if compiled:
-        found.append(Group(COMPILATION, through | {"ways": [TRANSFORMER, COMPILED]}, writers))
+        found.append(Group(COMPILATION, through | {"students": few, "ways": [TRANSFORMER, COMPILED]}, few))
     return found
 
 
@@ -78,27 +83,21 @@ def _through(
     view, where = writing(students, weights, layers, tokens, device), torch.device(device)
     assert view.encoder is not None
     assert view.graph.text_index is not None
-    index, config = view.graph.text_index.cpu(), BertGCNConfig(fusion="joint", texts=students, batch=batch)
+    index, config = view.graph.text_index.cpu(), model.Config(fusion="joint", texts=TEXTS, batch=batch)
     reader, below = view.encoder()
     labels = view.to("cpu")
 
     def transformer(report: Laps, uses: tuple[Any, Any] = (reader, below)) -> object:
-        settings = Config(texts=students, batch=batch)
+        settings = Config(texts=TEXTS, batch=batch)
         return finetune(settings, *uses, index, labels, 0, report, where)
 
-    def joint(report: Laps) -> object:
-        return fit_of(load("sgn.model"))(config, view, 0, report)
-
-    def exact(report: Laps) -> None:
-        torch.manual_seed(0)
-        module = straightforward.EndToEnd(copy.deepcopy(reader), BertGCN(config, view).to(where), below, 32)
-        steps = math.ceil(len(view.train) / batch)
-        straightforward.fit(module, view, steps, config.lr, config.encoder_lr, report)
+    def joint(report: Laps, exact: bool = False) -> object:
+        return model.fit(replace(config, exact=exact), view, 0, report)
 
     def all_layers() -> Callable[[Laps], object]:
-        model = pretrained.load(weights, None)
-        read = tokenize(model.tokenizer, distinct(view.graph.texts)[0], tokens)
-        whole = uncached(model, layers, read, where)
+        loaded = pretrained.load(weights, None)
+        read = tokenize(loaded.tokenizer, distinct(view.graph.texts)[0], tokens)
+        whole = uncached(loaded, layers, read, where)
         return lambda report: transformer(report, whole)
 
     def by_compiler() -> Callable[[Laps], object]:
@@ -111,7 +110,7 @@ def _through(
     made: dict[str, Callable[[], Callable[[Laps], object]]] = {
         TRANSFORMER: lambda: transformer,
         JOINT: lambda: joint,
-        EXACT: lambda: exact,
+        EXACT: lambda: functools.partial(joint, exact=True),
         CACHED: lambda: transformer,
         UNCACHED: all_layers,
         COMPILED: by_compiler,

@@ -16,11 +16,15 @@ def make(records: Records) -> pd.DataFrame:
         metric = records.metric(dataset)
         for model in records.models:
             runs = _of(records.runs, dataset, model)
-            table = runs.pivot_table(index=["split", "seed"], columns="variant", values=metric)
+            table, validated = (
+                runs.pivot_table(index=["split", "seed"], columns="variant", values=score)
+                for score in (metric, "validation")
+            )
             seen = [*runs["variant"].unique(), *_of(records.outcomes, dataset, model)["variant"]]
             for variant in [v for v in dict.fromkeys(seen) if v not in (BASE, *CONTROLS)]:
                 score = table[variant] if variant in table else pd.Series(dtype=float)
                 difference = score - table[BASE] if variant in table else score
+                seen_before = validated[variant] - validated[BASE] if variant in validated else score
                 mark = marks.get((dataset, model, variant), "")
                 labels.append((*row_label(records, dataset, model, {}), f"{label_of_change(variant)} {mark}".strip()))
                 rows.append(
@@ -30,6 +34,8 @@ def make(records: Records) -> pd.DataFrame:
                         ("With it", "sd"): score.std(),
                         ("Difference", "mean"): difference.mean(),
                         ("Difference", "sd"): difference.std(),
+                        ("On validation", "mean"): seen_before.mean(),
+                        ("On validation", "sd"): seen_before.std(),
                         ("Runs", ""): int(difference.count()),
                         ("Verdict", ""): _verdict(records, dataset, model, variant),
                     }
@@ -37,8 +43,8 @@ def make(records: Records) -> pd.DataFrame:
     frame = framed(rows, labels, ["Dataset", "Model", "Change"])
     frame.attrs = {
         "caption": "What a change does to a model at its tuned hyper-parameters: score with the change, and difference "
-        "from the unchanged model on the same splits and seeds (mean ± standard deviation). Verdict: as in the table "
-        "of significance, on the changes to all models of a dataset.",
+        "from the unchanged model on the same splits and seeds (mean ± standard deviation), that on validation "
+        "students after it. Verdict: as in the table of significance, on the changes to all models of a dataset.",
         "notes": [note for note in notes if any(note.split()[0] in label[2] for label in labels)],
     }
     return frame
