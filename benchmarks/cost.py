@@ -101,7 +101,7 @@ def _recipe(
     from benchmarks.training import weights
     from benchmarks.training.reading import reader
     from benchmarks.training.recipes import finetuned
-    from sgn.encoder import cut, distinct, read_below, read_states, tokenize
+    from sgn.encoder import distinct, read_states, tokenize
 
     seal.close()
     params = read_json(search / "best.json")[split]["params"] if search else {}
@@ -119,14 +119,11 @@ def _recipe(
     outcome.Outcome(OK).write(output)
     pretrained = weights.load(recipe["weights"], None)
     where, texts = torch.device(device), distinct(load_graph(data).texts)[0][:INFERRED]
-    lower, _ = cut(pretrained.model, 0)
-    top = reader(pretrained, recipe | {"finetune": "frozen"}, where)
+    whole = reader(pretrained, recipe | {"finetune": "frozen"}, where)
 
     def read() -> None:
         tokens = tokenize(pretrained.tokenizer, texts, recipe["tokens"])
-        out = torch.empty(len(tokens.flat), top.size)
-        read_below(lower.to(where), tokens, out, lambda n: None, where)
-        read_states(top, type(tokens)(out, tokens.bounds), where)
+        read_states(whole, tokens, where)
 
     rows = clock.measure([clock.Case("", clock.whole(read))], clock.clock_of(device), 1)
     return {

@@ -183,7 +183,8 @@ def method_of(how: str) -> str:
 def cut(model: Any, layers: int) -> tuple[nn.Module, nn.Module]:
     """The model below its top `layers`, which maps ids to activations, and those layers, which map these to states.
 
-    With more layers than there are, the top is the whole model with its embeddings, and maps ids to states.
+    With none of its layers, or more than there are, the top is the whole model with its embeddings, and maps ids to
+    states. Raises ValueError for a model that does more between its layers than hand on activations.
     """
     structure = structure_of(model)
     keep = len(_layers(model)) - layers
@@ -192,7 +193,7 @@ def cut(model: Any, layers: int) -> tuple[nn.Module, nn.Module]:
         part.pooler = None
         part.config.use_cache = False
         part.eval()
-    if keep < 0:
+    if keep < 0 or not layers:
         return nn.Identity(), top
     for i in range(len(_layers(model))):
         _layers(top if i < keep else lower)[i] = _Skip()

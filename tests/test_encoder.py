@@ -104,7 +104,7 @@ def read(pretrained: weights.Pretrained, layers: int, texts: list[str], **how: A
     unique, index = distinct(texts)
     tokens = encoder.tokenize(pretrained.tokenizer, unique, 16)
     lower, top = cut(pretrained.model, layers)
-    if layers > 3:
+    if layers in (0, 4):
         return Reader(top, **how), tokens, index
     flat = torch.empty(len(tokens.flat), pretrained.model.config.hidden_size)
     read_below(lower, tokens, flat, lambda texts: None)
@@ -189,6 +189,31 @@ def test_a_model_that_does_more_between_its_layers_is_refused() -> None:
         cut(MPNetModel(MPNetConfig(vocab_size=60, **size)).eval(), 1)
     with pytest.raises(ValueError, match="Linear is built like none of"):
         cut(torch.nn.Linear(2, 2), 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layers"),
+    [(kind, layers) for kind in ("xlm-roberta", "camembert", "mistral", "qwen3", "gemma") for layers in (0, 1, 3)]
+    + [(kind, layers) for kind in ("mpnet", "deberta-v2") for layers in (0, 3)],  # these are read and trained whole
+)
+def test_more_kinds_are_read_as_transformers_has_them(kind: str, layers: int) -> None:
+    from transformers import CONFIG_MAPPING, AutoModel
+
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    own = {"deberta-v2": {"relative_attention": True}, "qwen3": {"head_dim": 16}, "gemma": {"head_dim": 16}}
+    heads = {"num_key_value_heads": 2} if kind in ("mistral", "qwen3", "gemma") else {}
+    torch.manual_seed(0)
+    model = AutoModel.from_config(CONFIG_MAPPING[kind](vocab_size=60, **size, **own.get(kind, {}), **heads)).eval()
+    ids = [torch.arange(5, 5 + n) for n in (3, 9, 3, 6)]
+    below = Reading(torch.cat(ids), torch.tensor([0, 3, 12, 15, 21]))
+    lower, top = cut(model, layers)
+    if layers == 1:
+        flat = torch.empty(21, 32)
+        read_below(lower, below, flat, lambda n: None)
+        below = Reading(flat, below.bounds)
+    with torch.no_grad():
+        plain = torch.stack([model(input_ids=one[None]).last_hidden_state[0].mean(0) for one in ids])
+    torch.testing.assert_close(read_states(Reader(top, "mean"), below), plain, rtol=1e-4, atol=1e-5)
 
 
 def test_bfloat16_is_near_fp32(pretrained: weights.Pretrained) -> None:

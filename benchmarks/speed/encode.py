@@ -16,7 +16,7 @@ from benchmarks.speed import peaks
 from benchmarks.speed.clock import Case, Group, whole
 from benchmarks.speed.names import MIXED, ONE_LENGTH, OURS, PLAIN, PRODUCT, SENTENCE_TRANSFORMERS
 from benchmarks.training import weights as pretrained
-from sgn.encoder import Reader, cut, distinct, read_below, read_states, tokenize
+from sgn.encoder import Reader, cut, distinct, read_states, tokenize
 
 PLAIN_BATCH = 32
 """Texts at once in a plain loop; sentence-transformers' default, too."""
@@ -45,8 +45,7 @@ def _texts(model: pretrained.Pretrained, device: str, texts: int, low: int, high
     from sentence_transformers import SentenceTransformer
 
     written, where = made_up(model.tokenizer, texts, low, high), torch.device(device)
-    lower, top = cut(model.model, 0)
-    lower, reader = lower.to(where), Reader(top, "mean").to(where)
+    reader = Reader(cut(model.model, 0)[1], "mean").to(where)
     other = SentenceTransformer(str(model.folder), device=device)
     other.max_seq_length = high
     real = tokenize(model.tokenizer, written, high)
@@ -54,10 +53,7 @@ def _texts(model: pretrained.Pretrained, device: str, texts: int, low: int, high
 
     def ours() -> Tensor:
         different, index = distinct(written)
-        read = tokenize(model.tokenizer, different, high)
-        out = torch.empty(len(read.flat), reader.size)
-        read_below(lower, read, out, lambda n: None, where)
-        return read_states(reader, type(read)(out, read.bounds), where)[index]
+        return read_states(reader, tokenize(model.tokenizer, different, high), where)[index]
 
     @torch.no_grad()
     def plain() -> Tensor:
@@ -82,7 +78,7 @@ def _texts(model: pretrained.Pretrained, device: str, texts: int, low: int, high
 
 def _one_batch(model: pretrained.Pretrained, device: str, batch: int, length: int) -> list[Case]:
     """The Transformer alone, in fp32, and in bf16 where the device is fast at it."""
-    reader = Reader(cut(model.model, len(model.model.encoder.layer) + 1)[1], "mean").to(device)
+    reader = Reader(cut(model.model, 0)[1], "mean").to(device)
     ids = torch.randint(model.model.config.vocab_size, (batch, length), device=device)
     mask, work = torch.ones_like(ids), flops(model.model.config, torch.full((batch,), length))
     costs: dict[str, Any] = {"items": batch, "unit": "text", "flops": work}
