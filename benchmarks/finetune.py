@@ -1,7 +1,7 @@
 """Verb `finetune`: a recipe pretrained and fine-tuned on each split with its frozen hyper-parameters, once a seed."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.data import cache as caching
 from benchmarks.data.cache import fingerprint
-from benchmarks.data.storage import load_graph, load_split, load_task, read_json
+from benchmarks.data.storage import load_graph, load_split, load_task, read_json, write_json
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training import weights
@@ -22,6 +22,7 @@ from sgn.encoder import method_of, read_states
 from sgn.finetune import Classifier, Config, finetune, folds_of
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
+from sgn.task import Task
 
 
 def run(
@@ -47,6 +48,9 @@ def run(
             progress.step(f"split {split}, seed {seed}")
         tuning.save(made, output / split)
 
+
+LEARNED, OUT_OF_FOLD, HELD_OUT = "training", "training, out of fold", "validation"
+"""Students on whom a head is measured: those it has learned from, the same by fits without them, and others."""
 
 OTHERS = ("trials", "folds", "tuned_as")
 """Keys of a recipe that change none of its fine-tunings: more trials or folds keep those that there are."""
@@ -94,7 +98,7 @@ class Finetuning:
         count = self.recipe.get("folds", 0)
         self.folds = folds_of(self.view.train, count) if count else []
         self.rows = [self.visible_index[fold].unique() for fold in self.folds]
-        self.index = index.clone()
+        self.whole, self.index = index, index.clone()
         for fold, rows in zip(folds_of(self.known.train, count) if count else [], self.rows, strict=True):
             self.index[fold] = texts + torch.searchsorted(rows, index[fold])
             texts += len(rows)
@@ -155,7 +159,7 @@ class Finetuning:
         return caching.arrays(self.cache, "finetuned", key, make)
 
     def save(self, made: dict[int, dict[str, np.ndarray]], output: Path) -> None:
-        """Write `states.npz`, bound to the split by its fingerprint, and the pretraining's history if there is one."""
+        """Write `states.npz`, bound to the split by its fingerprint, and what the head and the pretraining achieved."""
         output.mkdir(exist_ok=True)
         arrays = {f"seed={seed}/{name}": array for seed, one in made.items() for name, array in one.items()}
         np.savez(
@@ -164,5 +168,30 @@ class Finetuning:
             index=self.index.numpy(),
             **arrays,  # type: ignore[arg-type]
         )
+        if finetuned(self.recipe):
+            write_json(output / "heads.json", [row for seed, one in made.items() for row in self._trust(seed, one)])
         if self.pretraining:
             shutil.copy(self.pretraining / "history.json", output / "pretraining.json")
+
+    def _trust(self, seed: int, made: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+        """How far the head can be trusted on students whom it has learned from, and on such as it has not."""
+        known, logits = self.known, torch.from_numpy(made["logits"])
+        asked = {LEARNED: (known.train, self.whole), HELD_OUT: (known.validation, self.whole)}
+        if self.folds:
+            asked[OUT_OF_FOLD] = (known.train, self.index)
+        for students, (ids, index) in asked.items():
+            yield {"seed": seed, "students": students} | trust(self.view.task, logits[index[ids]], known.labels[ids])
+
+
+def trust(task: Task, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
+    """Accuracy, mean probability of the decision, and log-loss of logits [n, K] for labels [n] or [n, K]."""
+    chances = task.link(logits)
+    if task.kind == "multiclass":
+        confidence, decided = chances.max(1)
+        right = decided == labels
+    else:
+        answers, known = labels.reshape(chances.shape), labels.reshape(chances.shape) >= 0
+        confidence = torch.maximum(chances, 1 - chances)[known]
+        right = ((chances >= 0.5) == answers)[known]
+    means = {"accuracy": right.double(), "confidence": confidence.double()}
+    return {name: each.mean().item() for name, each in means.items()} | {"loss": task.loss(logits, labels).item()}

@@ -5,9 +5,10 @@ split and seed: scores on test, and the headline one on validation), `classes` (
 binary task, a row a run and share of the students whom staff can see), `trials` (a row a trial, of recipes and of
 rows, there with the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a failed variant
 or cell: ok or why not), `description` (one row: size, contacts, texts), and a sample of the network to draw (`nodes`,
-`links`). Where recipes are pretrained, also `pretraining` (a row a recipe and split: its measure before and after),
-`curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to one of
-these). `controls` (a row a control: what it shows, and the noise of that). But for families, `pairs` (a row a
+`links`). Where recipes are fine-tuned, also `heads` (a row a recipe, split, seed and kind of students: how far its
+head can be trusted); where they are pretrained, `pretraining` (a row a recipe and split: its measure before and
+after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to
+one of these). `controls` (a row a control: what it shows, and the noise of that). But for families, `pairs` (a row a
 comparison of two rows: difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its
 probabilities, with the run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and
 measure: the gap between groups).
@@ -61,6 +62,7 @@ def run(
     output: Path,
     tuning: list[Path] = [],  # noqa: B006  read only
     searches: list[Path] = [],  # noqa: B006  read only
+    finetunings: list[Path] = [],  # noqa: B006  read only
     pretrainings: list[Path] = [],  # noqa: B006  read only
     uses: dict[str, dict[str, str]] = {},  # noqa: B006  read only
     grid: dict[str, list[Any]] = {},  # noqa: B006  read only
@@ -128,6 +130,8 @@ def run(
         "outcomes": pd.DataFrame(outcomes, columns=COLUMNS["outcomes"]),
         **statistics,
     }
+    if finetunings:
+        frames["heads"] = _heads(dataset, finetunings)
     if pretrainings:
         frames |= _pretrainings(dataset, pretrainings)
         named = [(dataset, model, *pair) for model, variants in uses.items() for pair in variants.items()]
@@ -252,6 +256,18 @@ def _trials(folder: Path, kind: str, dataset: str) -> list[dict[str, Any]]:
         return []
     of = {"dataset": dataset, "kind": kind, "name": folder.name if kind == "model" else folder.parent.name}
     return [of | row for row in read_json(folder / "trials.json")]
+
+
+def _heads(dataset: str, folders: list[Path]) -> pd.DataFrame:
+    """How far heads can be trusted; `folders` are `states/<dataset>/<recipe>/reporting`, failed ones among them."""
+    rows = [
+        {"dataset": dataset, "recipe": folder.parent.name, "split": file.parent.name} | row
+        for folder in folders
+        if outcome.read(folder).status == OK
+        for file in sorted(folder.glob("*/heads.json"))
+        for row in read_json(file)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS["heads"])
 
 
 def _pretrainings(dataset: str, folders: list[Path]) -> dict[str, pd.DataFrame]:

@@ -17,7 +17,7 @@ from benchmarks.entries import (
     variants_of,
     without_text,
 )
-from benchmarks.training.recipes import layers_changed, per_split, reading, trials
+from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
 from benchmarks.jobs.source import code_hash
 from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs
 
@@ -182,14 +182,25 @@ def charges_of(wildcards):
     return {model: recipe for model, recipe in recipes.items() if recipe and trials(config["recipes"][recipe])}
 
 
-def pretrained_recipes(wildcards):
-    """Recipes with self-supervision that a dataset's models, or variants of them, use."""
+def recipes_used(wildcards):
+    """Recipes that a dataset's models, or variants of them, use, in the order of the config."""
     asked = {
         recipe
         for model in models_of(config, wildcards.dataset)
         for recipe in (recipe_of(config, model), *variant_recipes(config, wildcards.dataset, model))
     }
-    return [recipe for recipe, entry in config["recipes"].items() if recipe in asked and "pretrain" in entry]
+    return {recipe: entry for recipe, entry in config["recipes"].items() if recipe in asked}
+
+
+def pretrained_recipes(wildcards):
+    """Those with self-supervision."""
+    return [recipe for recipe, entry in recipes_used(wildcards).items() if "pretrain" in entry]
+
+
+def finetunings_of(wildcards):
+    """Folders with the states, and what is said of the head, of those that are fine-tuned."""
+    asked = [recipe for recipe, entry in recipes_used(wildcards).items() if finetuned(entry)]
+    return [recipe_states(wildcards, recipe, "reporting") for recipe in asked]
 
 
 def pretrainings_of(wildcards):

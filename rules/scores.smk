@@ -9,6 +9,7 @@ rule score:
         predictions=folders_of("predictions", [*CONTROLS, *MODELS, *ORACLES]),
         tuning=folders_of("tuning", MODELS),
         searches=searches_of,
+        finetunings=finetunings_of,
         pretrainings=pretrainings_of,
     output:
         directory("results/{tier}/records/{dataset}"),
@@ -33,6 +34,7 @@ rule score:
         " --predictions {input.predictions:q}"
         " --tuning {input.tuning:q}"
         " --searches {input.searches:q}"
+        " --finetunings {input.finetunings:q}"
         " --pretrainings {input.pretrainings:q}"
         " --uses {params.uses:q}"
         " --charges {params.charges:q}"

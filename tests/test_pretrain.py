@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import learnable
+from sklearn.metrics import log_loss
 from test_encoder import save
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from benchmarks.training.pretraining import edges_of, texts_of, vocabulary_of
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, tokenize
 from sgn.graph import TrainingView
 from sgn.pretrain import IGNORED, Config, Epoch, Vocabulary, contrast, following, language, masked
+from sgn.task import Task
 
 
 @pytest.fixture(scope="module")
@@ -346,6 +348,38 @@ def test_a_recipe_sets_hyper_parameters_whatever_the_search_found(
     with np.load(tmp_path / "set" / "frozen" / "states.npz") as file:
         assert np.allclose(found["set"], file["states"], atol=1e-4)
         assert not np.allclose(found["found"], file["states"], atol=1e-2)
+
+
+def test_heads_are_measured_on_whom_they_know_and_whom_not(
+    saved: dict[str, weights.Pretrained], tmp_path: Path
+) -> None:
+    dataset = inductive()
+    recipe = recipe_for(saved["bert"], finetune="top-1", folds=3)
+    output = states(write(dataset, tmp_path), recipe, tmp_path)
+    rows = {row["students"]: row for row in json.loads((output / "heads.json").read_text(encoding="utf-8"))}
+    with np.load(output / "states.npz", allow_pickle=False) as file:
+        logits, index = torch.from_numpy(file["seed=0/logits"]), torch.from_numpy(file["index"])
+    place = distinct(dataset.graph.texts)[1]
+    for students, side, of in (
+        ("training", "train", place),
+        ("training, out of fold", "train", index),
+        ("validation", "validation", place),
+    ):
+        ids = torch.from_numpy(getattr(dataset.splits["0"], side))
+        chances, labels = logits[of[ids]].softmax(1).numpy(), dataset.labels[ids]
+        row = rows.pop(students)
+        assert row["accuracy"] == pytest.approx((chances.argmax(1) == labels).mean())
+        assert row["confidence"] == pytest.approx(chances.max(1).mean(), abs=1e-6)
+        assert row["loss"] == pytest.approx(log_loss(labels, chances, labels=[0, 1, 2]), abs=1e-5)
+    assert rows == {}
+
+
+def test_trust_in_answers_leaves_unknown_ones_out() -> None:
+    logits, labels = torch.tensor([[2.0, 9.0], [-1.0, 1.0]]), torch.tensor([[1, -1], [1, 0]])
+    found = finetune.trust(Task("multilabel", ("p", "q")), logits, labels)
+    chances = torch.tensor([2.0, 1.0, 1.0]).sigmoid()
+    assert found["accuracy"] == pytest.approx(1 / 3)
+    assert found["confidence"] == pytest.approx(chances.mean().item(), abs=1e-6)
 
 
 def test_out_of_fold_states_do_not_know_the_students_own_label(

@@ -83,6 +83,20 @@ def test_main_table(folders: list[Path]) -> None:
     assert "my-model_2" in shown, "a new model appears without any other change"
 
 
+def test_heads_that_know_their_students_are_too_sure(folders: list[Path]) -> None:
+    of = {"dataset": "toy", "recipe": "some", "split": "0", "loss": 0.5}
+    rows = [
+        of | {"seed": seed, "students": students, "accuracy": 0.8, "confidence": confidence + 0.02 * seed}
+        for seed in (0, 1)
+        for students, confidence in (("training", 0.95), ("validation", 0.79))
+    ]
+    pd.DataFrame(rows).to_parquet(folders[0] / "heads.parquet", index=False)
+    frame = table.load("benchmarks.tables.heads").make(records.load(folders, MODELS, CALL))
+    assert frame.index.tolist() == [("toy (template text)", "some", s) for s in ("training", "validation")]
+    assert frame["Too high by", "mean"].tolist() == pytest.approx([0.16, 0.0])
+    assert frame["Runs", ""].tolist() == [2, 2]
+
+
 def test_ablations_are_paired(folders: list[Path]) -> None:
     frame = table.load("benchmarks.tables.ablations").make(records.load(folders, MODELS, CALL))
     assert frame["Difference", "mean"].tolist() == pytest.approx([-0.1])
@@ -171,7 +185,7 @@ def test_a_failed_variant_loses_its_own_row(folders: list[Path]) -> None:
     table.run("benchmarks.tables.ablations", folders, MODELS, CALL, folders[0].parent / "ablations")
     shown = (folders[0].parent / "ablations.md").read_text(encoding="utf-8")
     assert re.search(r"no edges +\| ROC-AUC +\| 0\.550 ± 0\.071 +\| -0\.100", shown)
-    assert re.search(rf"wide \[b\] +\| ROC-AUC +\| {DASH} +\| {DASH} +\| 0 ", shown)
+    assert re.search(rf"wide \[b\] +\| ROC-AUC +\| {DASH} +\| {DASH} +\| {DASH} +\| 0 ", shown)
     assert "[b] failed: too wide." in shown
     assert "[a]" not in shown, "only its own notes"
 

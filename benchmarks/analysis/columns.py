@@ -18,6 +18,7 @@ COLUMNS = {
     "outcomes": ["dataset", "model", "variant", "status", "reason", "origin"],
     "pretraining": ["dataset", "recipe", "arm", "split", "measure", "new_head", "before", "after"],
     "curves": ["dataset", "recipe", "arm", "split", "epoch", "phase", "loss", "held_out"],
+    "heads": ["dataset", "recipe", "split", "seed", "students", "accuracy", "confidence", "loss"],
     "uses": ["dataset", "model", "variant", "recipe"],
     "pairs": [
         "dataset", "question", "model", "variant", "reference", "reference_variant", "split", "metric", "by", "runs",

@@ -20,6 +20,8 @@ from benchmarks.training.variants import BASE
 
 PRETRAINING = ("pretraining", "curves", "uses")
 """Tables that are there only where a dataset's recipes are pretrained."""
+HEADS = ("heads",)
+"""Likewise, where they are fine-tuned."""
 STATISTICS = ("pairs", "calibration", "fairness", "controls")
 """Tables that families, but for the last, and older records lack."""
 
@@ -77,6 +79,7 @@ class Records:
     families: dict[str, Family]
     pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
     curves: pd.DataFrame  # a row an epoch of these
+    heads: pd.DataFrame  # a row a fine-tuned recipe, split, seed and kind of students: how far its head can be trusted
     uses: pd.DataFrame  # a row a variant that changes nothing but the recipe, to one of these
     pairs: pd.DataFrame  # a row a comparison, see benchmarks.analysis.comparisons
     calibration: pd.DataFrame  # a row a run and bin of probabilities
@@ -134,7 +137,7 @@ def load(
 
     `timed` are those of timings.
     """
-    scored, optional = [folder for folder in folders if not _failure(folder)], (*PRETRAINING, *STATISTICS)
+    scored, optional = [folder for folder in folders if not _failure(folder)], (*PRETRAINING, *HEADS, *STATISTICS)
 
     def frame(name: str, of: list[Path] = scored) -> pd.DataFrame:
         files = [file for f in of if (file := f / f"{name}.parquet").exists() or name not in optional]
