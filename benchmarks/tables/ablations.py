@@ -44,18 +44,20 @@ def make(records: Records) -> pd.DataFrame:
     frame.attrs = {
         "caption": "What a change does to a model at its tuned hyper-parameters: score with the change, and difference "
         "from the unchanged model on the same splits and seeds (mean ± standard deviation), that on validation "
-        "students after it. Verdict: as in the table of significance, on the changes to all models of a dataset.",
+        "students after it. Verdict: as in the table of significance, on the changes to all models of a dataset; where "
+        "groups are tested apart, how many are which (records/*/pairs.parquet names them).",
         "notes": [note for note in notes if any(note.split()[0] in label[2] for label in labels)],
     }
     return frame
 
 
 def _verdict(records: Records, dataset: str, model: str, variant: str) -> str:
-    """On a change, in each group where these stand alone."""
+    """On a change; where groups stand alone, in how many of them it is which."""
     asked = _of(records.pairs, dataset, model)
-    asked = asked[(asked["question"] == "base") & (asked["variant"] == variant)]
-    said = [" ".join(filter(None, pair)) for pair in zip(asked["split"], asked["verdict"], strict=True)]
-    return ", ".join(said) or DASH
+    found = asked.loc[(asked["question"] == "base") & (asked["variant"] == variant), "verdict"].value_counts(sort=False)
+    if found.sum() <= 1:
+        return found.index[0] if len(found) else DASH
+    return ", ".join(f"{count} {verdict}" for verdict, count in found.items())
 
 
 def _of(frame: pd.DataFrame, dataset: str, model: str) -> pd.DataFrame:
