@@ -191,6 +191,8 @@ def _recipe(key: str, recipe: dict[str, Any]) -> Iterator[str]:
         yield f"{key}.pretrain.layers = {recipe['pretrain']['layers']}; expected {allowed}"
     if "folds" in recipe and not recipes.finetuned(recipe):
         yield f"{key}.folds = {recipe['folds']}; expected none: states that saw no label have nothing to hold out"
+    if "set" in recipe and not recipes.finetuned(recipe):
+        yield f"{key}.set = {recipe['set']}; expected none: nothing is fine-tuned"
     for knob, name in (("method", "finetune"), ("texts", "texts"), ("epochs", "epochs")):
         if knob in recipe.get("set", {}):
             yield f"{key}.set.{knob} = {recipe['set'][knob]!r}; expected none: it is the recipe's own {name!r}"
@@ -203,7 +205,7 @@ def _weights(key: str, name: str) -> Iterator[str]:
 
 
 def _settings(key: str, module: str, settings: dict[str, Any], root: Path) -> Iterator[str]:
-    """Knobs that a model's entry sets, against its Config; a broken file costs its own cells only."""
+    """Knobs that a model's or recipe's entry sets, against its Config; a broken file costs its own cells only."""
     try:
         kinds = source.fields(module, "Config", root) if settings else {}
     except (source.SourceError, FileNotFoundError, ValueError):

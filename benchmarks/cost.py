@@ -99,9 +99,9 @@ def _recipe(
     from benchmarks.data.storage import load_graph
     from benchmarks.finetune import Finetuning
     from benchmarks.training import weights
-    from benchmarks.training.reading import reader
+    from benchmarks.training.reading import bf16
     from benchmarks.training.recipes import finetuned
-    from sgn.encoder import distinct, read_states, tokenize
+    from sgn.encoder import Reader, cut, distinct, read_states, tokenize
 
     seal.close()
     params = read_json(search / "best.json")[split]["params"] if search else {}
@@ -119,7 +119,7 @@ def _recipe(
     outcome.Outcome(OK).write(output)
     pretrained = weights.load(recipe["weights"], None)
     where, texts = torch.device(device), distinct(load_graph(data).texts)[0][:INFERRED]
-    whole = reader(pretrained, recipe | {"finetune": "frozen"}, where)
+    whole = Reader(cut(pretrained.model, 0)[1], recipe.get("pooling"), bf16(recipe, where)).to(where)
 
     def read() -> None:
         tokens = tokenize(pretrained.tokenizer, texts, recipe["tokens"])

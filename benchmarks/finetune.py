@@ -184,7 +184,7 @@ class Finetuning:
 
 
 def trust(task: Task, logits: torch.Tensor, labels: torch.Tensor) -> dict[str, float]:
-    """Accuracy, mean probability of the decision, and log-loss of logits [n, K] for labels [n] or [n, K]."""
+    """Accuracy, mean probability of decisions and log-loss of logits [n, K] for labels [n], or known ones of [n, K]."""
     chances = task.link(logits)
     if task.kind == "multiclass":
         confidence, decided = chances.max(1)

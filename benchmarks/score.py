@@ -23,7 +23,7 @@ import pandas as pd
 
 from benchmarks.analysis import comparisons, controls, fairness
 from benchmarks.analysis.alerts import alerts
-from benchmarks.analysis.columns import COLUMNS, headline
+from benchmarks.analysis.columns import COLUMNS
 from benchmarks.analysis.metrics import (
     best_thresholds,
     brier,
@@ -174,7 +174,7 @@ def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[
                 known[split].labels[known[split].validation].numpy(),
                 file[key.removesuffix(side) + "validation"],
             )
-            validation = scores(truth, chances)[headline(task.kind)]
+            validation = comparisons.score(task.kind, truth, chances)
             at, macro_f1_chosen = None, np.nan
             if task.kind != "multiclass":
                 at = best_thresholds(truth, chances)

@@ -67,10 +67,11 @@ def _search(
             highest, kept = course.score, (params, fitted)
 
     key = fingerprint(code_hash("benchmarks.tune_recipe"), tuning.key, seeds)
-    defaults = Config(**tuning.defaults)
+    settings = tuning.recipe.get("set", {})
+    defaults = Config(**(tuning.defaults | settings))
     best = search(
         cache / "studies" / f"{key[:32]}.log",
-        space(defaults.lr),
+        {knob: values for knob, values in space(defaults.lr).items() if knob not in settings},
         asdict(defaults),
         trials,
         seed=seeds[0],

@@ -24,7 +24,7 @@ PER_STUDENT = ("states", "logits", "text_index", "known")
 """Optional tensors of a graph with a row a student."""
 
 
-def _shared(make: "Callable[[Any], Adjacency]") -> "cached_property[Adjacency]":
+def _shared(make: "Callable[[Any], Adjacency]") -> Any:
     """A property that a graph and its copies with other rows compute once in all, whichever asks first."""
 
     @functools.wraps(make)
@@ -33,7 +33,7 @@ def _shared(make: "Callable[[Any], Adjacency]") -> "cached_property[Adjacency]":
             graph.adjacencies[make.__name__] = make(graph)
         return graph.adjacencies[make.__name__]
 
-    return cached_property(read)
+    return property(read)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,10 @@ SPACE = GRAPH_SPACE | {"reads": CategoricalDistribution(["states", "head"])}
 
 
 class BertGCN(nn.Module):
-    """Graph convolutions over what the Transformer reads and tabular features."""
+    """Graph convolutions over what the Transformer reads and tabular features.
+
+    Raises ValueError for an interpolation that is to learn and begins at one of its ends.
+    """
 
     def __init__(self, config: Config, view: TrainingView) -> None:
         super().__init__()
@@ -59,7 +62,7 @@ class BertGCN(nn.Module):
         if config.learn_interpolation:
             if not 0 < config.interpolation < 1:
                 raise ValueError(f"interpolation = {config.interpolation}: to learn it must begin between 0 and 1")
-            self.share = nn.Parameter(torch.tensor(config.interpolation).logit())
+            self.learnt = nn.Parameter(torch.zeros(()))  # from where it begins, so that decay pulls it back there
 
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]. Raises ValueError where a frozen recipe left no head to read or to mix in."""
@@ -71,7 +74,9 @@ class BertGCN(nn.Module):
         logits = self.stack(torch.cat([text, others], dim=1), graph)
         if self.config.interpolation == 1.0:
             return logits
-        share = self.share.sigmoid() if self.config.learn_interpolation else self.config.interpolation
+        share: float | Tensor = self.config.interpolation
+        if self.config.learn_interpolation:
+            share = (self.learnt + math.log(share / (1 - share))).sigmoid()
         return self.task.mixture(logits, self._head(graph), share)
 
     def _head(self, graph: StudentGraph) -> Tensor:

@@ -48,6 +48,10 @@ def put(*path: str, value: Any) -> Callable[[dict[str, Any]], None]:
 CONTROL = ("ablations", "controls", "bert-gcn")
 WRONG = [
     (put("seeds", value=[0, -1]), r"seeds.1 = -1; expected a whole number from 0"),
+    (put("recipes", "minilm", "set", value={"learning_rate": 1}), r"recipes.minilm.set: unknown knob 'learning_rate'"),
+    (put("recipes", "minilm", "set", value={"lr": "high"}), r"recipes.minilm.set.lr = 'high'; expected float"),
+    (put("recipes", "minilm", "set", value={"texts": 5}), r"minilm.set.texts = 5; expected none: it is the recip"),
+    (put("recipes", "minilm-frozen", "set", value={"lr": 1.0}), r"frozen.set = {'lr': 1.0}; expected none: nothing is"),
     (put("seeds", value=[]), r"seeds = \[\]; expected a list of different integers from 0"),
     (put("seeds", value=[0, 1000]), r"seeds, selection_seeds: \[1000\] stand in both"),
     (put("text_matters", value=["webkbb"]), r"text_matters: unknown 'webkbb' \(did you mean 'webkb'\?\)"),

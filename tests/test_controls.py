@@ -1,6 +1,7 @@
 """Controls, on predictions made up here: what holds, and failures that are planted and must be found."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks import check_controls
 from benchmarks.analysis import controls
+from benchmarks.analysis import records as loading
 from benchmarks.analysis.columns import COLUMNS
 from benchmarks.analysis.controls import (
     FAILS,
@@ -26,6 +28,7 @@ from benchmarks.analysis.controls import (
 )
 from benchmarks.data.storage import write_json
 from benchmarks.jobs.outcome import Outcome
+from benchmarks.tables import controls as controls_table
 
 PERMUTED, SHUFFLED = ("bert-gcn", "permuted labels"), ("bert-gcn", "shuffled text")
 BERT_GCN, ORACLE = ("bert-gcn", "base"), ("oracle", "base")
@@ -90,6 +93,21 @@ def test_a_planted_failure_is_found_and_named(planted: dict, control: str, varia
     (line,) = (line for line in sentences(found.loc[[(control, variant)]].reset_index()))
     assert line.startswith("FAILS: toy: BERT+GCN")
     assert meaning in line
+
+
+def test_the_table_shows_the_row_that_comes_nearest_to_failing() -> None:
+    rows = [
+        {"model": "gcn", "value": 0.01},
+        {"model": "bert-gcn", "value": -0.4},  # to either side
+        {"model": "mlp", "value": 0.2},
+    ]
+    of = {"dataset": "toy", "control": "permuted labels", "variant": "permuted labels", "runs": 8, "error": 0.01}
+    found = pd.DataFrame([of | {"freedom": 7} | row for row in rows])
+    empty = loading.load([], ["gcn", "bert-gcn", "mlp"], "snakemake")
+    shown_in_table = controls_table.make(replace(empty, controls=found, datasets=["toy"]))
+    assert shown_in_table["Row"].tolist() == ["BERT+GCN"]
+    assert shown_in_table["Of"].tolist() == [3]
+    assert shown_in_table["Verdict"].tolist() == [FAILS]
 
 
 def test_a_draw_far_off_chance_is_no_failure_but_a_band_of_one_run_would_say_so() -> None:

@@ -120,19 +120,16 @@ def test_joint_training_validates_like_the_exact_gradient(material: tuple) -> No
             ends.append((report.best_score, report.best_loss))
     by_batch, by_all = (torch.tensor(ends) for ends in found.values())  # [seeds, 2]: score and loss
     apart = by_all - by_batch
-    print(by_batch, by_all)
     assert (apart[:, 1] != 0).all(), "both ways are the same one"
-    assert (apart.mean(0).abs() < 3 * apart.std(0) / 2 + 0.02).all()
+    assert (apart.mean(0).abs() < 0.05).all()
     assert by_batch[:, 0].min() > 0.6
 
 
 def test_joint_training_learns_through_the_encoder(material: tuple) -> None:
     view = material[0]
+    config = Config(fusion="joint", encoder_weight_decay=0.0, dropout=0.0, batch=2)
     still, moving = (
-        model.fit(
-            Config(fusion="joint", encoder_lr=lr, encoder_weight_decay=0.0, dropout=0.0), view, 0, EarlyStopping(3, 3)
-        )(view.graph)
-        for lr in (0.0, 1e-3)
+        model.fit(replace(config, encoder_lr=lr), view, 0, EarlyStopping(3, 3))(view.graph) for lr in (0.0, 1e-3)
     )
     assert (still - moving).abs().max() > 1e-2
 

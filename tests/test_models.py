@@ -113,11 +113,11 @@ def test_a_learnt_interpolation_begins_where_it_is_told_and_moves() -> None:
         mixed[learns] = model(view.graph)
     torch.testing.assert_close(mixed[True], mixed[False], rtol=1e-4, atol=1e-5)
     view.task.loss(mixed[True][view.train], view.labels[view.train]).backward()
-    assert model.share.grad.abs() > 1e-4
+    assert model.learnt.grad.abs() > 1e-4
     told = {
         learns: fitted("sgn.model", view, interpolation=0.7, learn_interpolation=learns) for learns in (False, True)
     }
-    assert not torch.equal(told[True], told[False])
+    assert (told[True] - told[False]).abs().max() > 1e-3
     for end in (0.0, 1.0):
         with pytest.raises(ValueError, match="between 0 and 1"):
             fitted("sgn.model", view, interpolation=end, learn_interpolation=True)

@@ -374,12 +374,19 @@ def test_heads_are_measured_on_whom_they_know_and_whom_not(
     assert rows == {}
 
 
-def test_trust_in_answers_leaves_unknown_ones_out() -> None:
-    logits, labels = torch.tensor([[2.0, 9.0], [-1.0, 1.0]]), torch.tensor([[1, -1], [1, 0]])
-    found = finetune.trust(Task("multilabel", ("p", "q")), logits, labels)
-    chances = torch.tensor([2.0, 1.0, 1.0]).sigmoid()
+@pytest.mark.parametrize(
+    ("task", "logits", "labels"),
+    [
+        (Task("binary", ("no", "yes")), [[2.0], [-1.0], [1.0]], [1, 1, 0]),
+        (Task("multilabel", ("p", "q")), [[2.0, 9.0], [-1.0, 1.0]], [[1, -1], [1, 0]]),  # -1 is unknown
+    ],
+)
+def test_trust_in_decisions(task: Task, logits: list, labels: list) -> None:
+    found = finetune.trust(task, torch.tensor(logits), torch.tensor(labels))
+    chances = torch.tensor([2.0, -1.0, 1.0]).sigmoid()
     assert found["accuracy"] == pytest.approx(1 / 3)
-    assert found["confidence"] == pytest.approx(chances.mean().item(), abs=1e-6)
+    assert found["confidence"] == pytest.approx(torch.maximum(chances, 1 - chances).mean().item(), abs=1e-6)
+    assert found["loss"] == pytest.approx(log_loss([1, 1, 0], chances.numpy()), abs=1e-6)
 
 
 def test_out_of_fold_states_do_not_know_the_students_own_label(

@@ -93,7 +93,7 @@ def test_heads_that_know_their_students_are_too_sure(folders: list[Path]) -> Non
     pd.DataFrame(rows).to_parquet(folders[0] / "heads.parquet", index=False)
     frame = table.load("benchmarks.tables.heads").make(records.load(folders, MODELS, CALL))
     assert frame.index.tolist() == [("toy (template text)", "some", s) for s in ("training", "validation")]
-    assert frame["Too high by", "mean"].tolist() == pytest.approx([0.16, 0.0])
+    assert frame["Overconfidence", "mean"].tolist() == pytest.approx([0.16, 0.0])
     assert frame["Runs", ""].tolist() == [2, 2]
 
 

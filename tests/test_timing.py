@@ -393,6 +393,21 @@ def test_an_aim_is_met_missed_or_not_measured(tmp_path: Path) -> None:
     assert at_most.verdict(at_most.bound + 0.01, 9) == "missed"
 
 
+@pytest.mark.parametrize(("last", "verdict"), [(1.5, "missed"), (1.1, "met"), (None, "not measured")])
+def test_joint_training_is_judged_at_its_worst_size(tmp_path: Path, last: float | None, verdict: str) -> None:
+    rows = [
+        {"suite": "train", "group": names.THROUGH, "size": size, "way": way, "seconds": second, "items": 1.0}
+        for size, joint in ((100.0, 1.1), (2000.0, last))
+        for way, median in ((names.TRANSFORMER, 1.0), (names.JOINT, joint))
+        if median
+        for second in times(median, int(size)).tolist()
+    ]
+    folder = save(tmp_path / "joint", {names.OURS: times(1, 0)}, names.MIXED, "encode")
+    pd.DataFrame(rows).reindex(columns=list(timings.ROWS)).to_parquet(folder / "timings.parquet")
+    frame = aims.make(of([folder]))
+    assert frame.loc["training: joint / Transformer alone", ("Verdict", "")] == verdict
+
+
 def test_a_share_of_the_peak_is_by_work_done(tmp_path: Path) -> None:
     folder = save(tmp_path / "a", {names.OURS: times(2, 1), names.PRODUCT: times(1, 0)}, "g", "encode", 64)
     frame = pd.read_parquet(folder / "timings.parquet")

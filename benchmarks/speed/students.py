@@ -65,7 +65,7 @@ def cached(model: pretrained.Pretrained, layers: int, read: Reading, device: tor
 
 def uncached(model: pretrained.Pretrained, layers: int, read: Reading, device: torch.device) -> tuple[Reader, Reading]:
     """The whole model, of which the top `layers` alone learn, and the tokens."""
-    top = cut(model.model, len(model.model.encoder.layer) + 1)[1].requires_grad_(False)
+    top = cut(model.model, 0)[1].requires_grad_(False)
     for layer in list(top.encoder.layer)[-layers:]:  # type: ignore[union-attr, arg-type]
         layer.requires_grad_(True)
     return Reader(top, "mean").to(device), read

@@ -25,7 +25,7 @@ LAPS = 3
 ROUNDS = 2
 """Of epochs that take a minute."""
 TEXTS = 1000
-"""Training texts at most, as in the workflow."""
+"""Training texts at most, as in the default tier."""
 STATES = 384
 EXACT = "end to end, exact"
 CACHED, UNCACHED = "activations cached", "all layers read"

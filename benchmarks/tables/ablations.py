@@ -9,7 +9,7 @@ from benchmarks.training.variants import BASE, CONTROLS
 
 
 def make(records: Records) -> pd.DataFrame:
-    """A row a dataset, model and variant: the headline score and its difference from the unchanged model."""
+    """A row a dataset, model and variant: its score, and the difference from the unchanged model."""
     marks, notes = footnotes(records)
     rows, labels = [], []
     for dataset in records.cards:
@@ -42,10 +42,11 @@ def make(records: Records) -> pd.DataFrame:
                 )
     frame = framed(rows, labels, ["Dataset", "Model", "Change"])
     frame.attrs = {
-        "caption": "What a change does to a model at its tuned hyper-parameters: score with the change, and difference "
-        "from the unchanged model on the same splits and seeds (mean ± standard deviation), that on validation "
-        "students after it. Verdict: as in the table of significance, on the changes to all models of a dataset; where "
-        "groups are tested apart, how many are which (records/*/pairs.parquet names them).",
+        "caption": "What a change does to a model at its tuned hyper-parameters: score with the change, and difference"
+        " from the unchanged model on the same splits and seeds (mean ± standard deviation), that on "
+        "validation students after it, which have chosen the unchanged model's hyper-parameters. Verdict: "
+        "as in the table of significance, on the changes to all models of a dataset; where groups are "
+        "tested apart, how many are which (records/*/pairs.parquet names them).",
         "notes": [note for note in notes if any(note.split()[0] in label[2] for label in labels)],
     }
     return frame

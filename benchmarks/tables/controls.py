@@ -8,12 +8,13 @@ from benchmarks.training.variants import BASE, PERMUTED
 
 
 def make(records: Records) -> pd.DataFrame:
-    """A row a control of a dataset or family; of the rows held against the oracle, that which comes nearest to it."""
+    """A row a control of a dataset or family; of the rows that it was made of, that which comes nearest to failing."""
     from benchmarks.analysis.controls import LEVEL, judged  # loads scikit-learn, which no other table needs
 
     found = judged(records.controls)
-    nearness = (found["value"] / found["bound"]).where(found["control"] != PERMUTED, 0.0)
-    found = found.assign(nearness=nearness.astype(float)).sort_values("nearness", ascending=False, kind="stable")
+    off = found["value"].where(found["control"] != PERMUTED, found["value"].abs())  # which fails to either side
+    found = found.assign(nearness=(off / found["bound"]).astype(float))
+    found = found.sort_values("nearness", ascending=False, kind="stable")
     compared = found.groupby(["dataset", "control"]).size()
     first = {name: place for place, name in enumerate([*records.datasets, *records.families])}
     shown = found.drop_duplicates(["dataset", "control"]).sort_values(
@@ -37,7 +38,7 @@ def make(records: Records) -> pd.DataFrame:
         "caption": "Controls. Permuted labels: the share of pairs of test students that a row ranks right which was "
         "trained on permuted labels, less 1/2, mean over draws; the bound is to either side. Shuffled text: headline "
         "score with others' texts less that with true ones, where text is expected to matter. Oracle: headline score "
-        "less that of the Bayes-optimal row; of all rows compared (Of), the one that comes nearest to its bound. "
+        "less that of the Bayes-optimal row. Of all rows with a control (Of) the one that comes nearest to its bound. "
         "A control cannot fail where so few draws spread so widely that chance cannot be missed by the bound. "
         "Differences beyond their bounds fail: in a sound run, any of all "
         f"{len(found)} does so with probability {LEVEL}.",

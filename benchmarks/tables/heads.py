@@ -7,10 +7,10 @@ from benchmarks.analysis.rows import framed, row_label
 
 CAPTION = (
     "What the head of a fine-tuned Transformer says of training students (of whom it has learned from as many as its "
-    "recipe allows), of the same by fits without them (out of fold), and of validation students, mean ± standard "
-    "deviation over splits and seeds. Confidence: the mean probability that it gives its decision; too high by: that, "
-    "less how often it is right. A graph model that reads training students as they are learns to trust what it will "
-    "not find elsewhere."
+    "recipe allows), of the same by fits without them (out of fold), and of validation students, which chose the "
+    "epoch; mean ± standard deviation over splits and seeds. Confidence: the mean probability that it gives its "
+    "decision; overconfidence: that, less how often it is right. A graph model that reads training students as they "
+    "are learns to trust what it will not find elsewhere."
 )
 
 
@@ -24,7 +24,7 @@ def make(records: Records) -> pd.DataFrame:
             measures = {
                 "Accuracy": found["accuracy"],
                 "Confidence": found["confidence"],
-                "Too high by": found["confidence"] - found["accuracy"],
+                "Overconfidence": found["confidence"] - found["accuracy"],
                 "Log-loss": found["loss"],
             }
             row: dict[tuple[str, str], float | int] = {}
