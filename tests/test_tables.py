@@ -147,19 +147,40 @@ def test_nothing_available_is_no_error(folders: list[Path], name: str) -> None:
     module.run(f"benchmarks.{kind}.{name}", folders[1:], MODELS, CALL, folders[0].parent / "none" / name)
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-@pytest.mark.parametrize("name", TABLES)
-def test_latex_compiles_and_fits_the_page(folders: list[Path], name: str) -> None:
-    place = folders[0].parent
-    table.run(f"benchmarks.tables.{name}", folders, MODELS, CALL, place / name)
+needs_latex = pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+
+
+def compiled(place: Path, name: str) -> str:
+    """What LaTeX says of a document with the table `name` of the folder `place`; fails where it does not compile."""
     packages = "\\usepackage{booktabs,graphicx,longtable,multirow,pdflscape}"
     document = "\\documentclass{article}%s\\begin{document}\\input{%s}\\end{document}" % (packages, name)  # noqa: UP031
     (place / "document.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
-    assert "Float too large" not in done.stdout
-    assert not [points for points in re.findall(r"Overfull .hbox \((\d+)", done.stdout) if int(points) > 20]
+    return done.stdout
+
+
+def assert_fits(said: str) -> None:
+    """On the page of an article."""
+    assert "Float too large" not in said
+    assert not [points for points in re.findall(r"Overfull .hbox \((\d+)", said) if int(points) > 20]
+
+
+@needs_latex
+@pytest.mark.parametrize("name", TABLES)
+def test_latex_compiles_and_fits_the_page(folders: list[Path], name: str) -> None:
+    place = folders[0].parent
+    table.run(f"benchmarks.tables.{name}", folders, MODELS, CALL, place / name)
+    assert_fits(compiled(place, name))
+
+
+@needs_latex
+@pytest.mark.parametrize("name", ["ablations", "main", "significance", "hyperparameters", "tuning"])
+def test_the_references_largest_tables_fit_the_page(tmp_path: Path, name: str) -> None:
+    shutil.copy(ROOT / f"results/reference/default@epyc-2core/tables/{name}.tex", tmp_path)
+    compiled(tmp_path, name)
+    assert_fits(compiled(tmp_path, name))  # a long table knows its columns the second time
 
 
 def test_summary_names_causes_and_commands(folders: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
