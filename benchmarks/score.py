@@ -110,7 +110,12 @@ def run(
         ok = [folder for folder in predictions if ended[folder.name].status == OK]
         statistics["controls"] = _controls(dataset, data, sealed, ok, list(found), text_matters)
         if not grid:
-            statistics |= _statistics(dataset, data, sealed, ok, {folder.name for folder in tuning})
+            tuned = {folder.name for folder in tuning} & {folder.name for folder in ok}
+            base = [run for run in runs if run["variant"] == BASE]
+            validation = {
+                name: float(np.mean([run["validation"] for run in base if run["model"] == name])) for name in tuned
+            }
+            statistics |= _statistics(dataset, data, sealed, ok, validation)
     else:
         ended = {name: outcome.read(data) for name in ended}
     trials = [t for folder in tuning for t in _trials(folder, "model", dataset)]
@@ -212,14 +217,16 @@ def _controls(
 
 
 def _statistics(
-    dataset: str, data: Path, sealed: Path, predictions: list[Path], tuned: set[str]
+    dataset: str, data: Path, sealed: Path, predictions: list[Path], validation: dict[str, float]
 ) -> dict[str, pd.DataFrame]:
-    """Comparisons of the rows, calibration and fairness of the unchanged models; `tuned` are those that compete."""
+    """Comparisons of the rows, calibration and fairness of the unchanged models.
+
+    `validation` is the validation score of each tuned model, of those that compete.
+    """
     card, task = read_json(data / "card.json"), load_task(data)
     known = {split: load_split(data, split, card["students"]) for split in card["splits"]}
     labels = {split: load_test(sealed, split)[1] for split in known}
     answers: dict[comparisons.Row, dict[comparisons.Cell, np.ndarray]] = {}
-    validation: dict[str, list[float]] = {}
     students = {split: load_test(sealed, split)[0] for split in known}
     bins, gaps = [pd.DataFrame(columns=COLUMNS["calibration"])], [pd.DataFrame(columns=COLUMNS["fairness"])]
     for folder in predictions:
@@ -228,9 +235,6 @@ def _statistics(
                 variant, split, seed, side = key.split("/")
                 if side == "test":
                     answers.setdefault((folder.name, variant), {})[split, int(seed)] = file[key]
-                elif variant == BASE and folder.name in tuned:
-                    truth = known[split].labels[known[split].validation].numpy()
-                    validation.setdefault(folder.name, []).append(comparisons.score(task.kind, truth, file[key]))
         for (split, seed), probabilities in answers.get((folder.name, BASE), {}).items():
             of: dict[str, Any] = {"model": folder.name, "variant": BASE, "split": split, "seed": seed}
             diagram = reliability(labels[split], probabilities)
@@ -242,9 +246,8 @@ def _statistics(
                 gaps.append(found.assign(dataset=dataset, model=folder.name, attribute=attribute))
     trained = {split: len(side.train) for split, side in known.items()}
     hidden = comparisons.Sealed(task.kind, card["replication"], students, labels, trained)
-    means = {model: float(np.mean(values)) for model, values in validation.items()}
     return {
-        "pairs": comparisons.pairs(dataset, hidden, answers, means),
+        "pairs": comparisons.pairs(dataset, hidden, answers, validation),
         "calibration": pd.concat(bins, ignore_index=True)[COLUMNS["calibration"]],
         "fairness": pd.concat(gaps, ignore_index=True)[COLUMNS["fairness"]],
     }

@@ -20,6 +20,7 @@ from benchmarks.data.storage import load_graph, load_split, load_task, save_data
 from benchmarks.finetune import Finetuning
 from benchmarks.training import pretraining, weights
 from benchmarks.training.pretraining import edges_of, texts_of, vocabulary_of
+from sgn import finetune as finetuning
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, tokenize
 from sgn.graph import TrainingView
 from sgn.pretrain import IGNORED, Config, Epoch, Vocabulary, contrast, following, language, masked
@@ -348,6 +349,17 @@ def test_a_recipe_sets_hyper_parameters_whatever_the_search_found(
     with np.load(tmp_path / "set" / "frozen" / "states.npz") as file:
         assert np.allclose(found["set"], file["states"], atol=1e-4)
         assert not np.allclose(found["found"], file["states"], atol=1e-2)
+
+
+def test_what_a_recipe_sets_is_not_searched(saved: dict[str, weights.Pretrained], tmp_path: Path) -> None:
+    recipe = recipe_for(saved["bert"], finetune="top-1", trials=2) | {"set": {"weight_decay": 0.0}}
+    data, encoded, output = write(inductive(), tmp_path), tmp_path / "encoded", tmp_path / "selection"
+    encoded.mkdir()
+    output.mkdir()
+    encode.run(data, recipe, tmp_path / "cache", "cpu", encoded)
+    tune_recipe.run(data, encoded, recipe, ["0"], [1000], tmp_path / "cache", "cpu", output)
+    for trial in json.loads((output / "trials.json").read_text(encoding="utf-8")):
+        assert json.loads(trial["params"]).keys() == finetuning.space(5e-4).keys() - {"weight_decay"}
 
 
 def test_heads_are_measured_on_whom_they_know_and_whom_not(
