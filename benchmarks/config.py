@@ -10,7 +10,17 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from benchmarks.entries import entry_of, module_of, options_of, oracles_of, recipe_of, settings_of, trials_of
+from benchmarks.entries import (
+    AGAINST,
+    entry_of,
+    module_of,
+    options_of,
+    oracles_of,
+    recipe_of,
+    settings_of,
+    trials_of,
+    variants_of,
+)
 from benchmarks.jobs import source
 from benchmarks.training import recipes
 from benchmarks.training.variants import BASE, LABELS, MADE_BY, TEXTS, expanded
@@ -242,8 +252,10 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
             except source.SourceError as error:
                 yield f"ablations.{table}.{model}: {error}"
                 continue
-            knobs = [*kinds, *choices]
+            known = [variants_of(config, dataset, model) for dataset in group.get("datasets", config["datasets"])]
             for variant, changes in expanded(variants).items():
+                allowed = choices | {AGAINST: [v for v in known[0] if v != variant and all(v in of for of in known)]}
+                knobs = [*kinds, *allowed]
                 where = f"ablations.{table}.{model}.{variant}"
                 if "/" in variant or variant == BASE or (model, variant) in seen:
                     yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"
@@ -259,9 +271,9 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                 for key, value in changes.items():
                     if key not in knobs:
                         yield f"{where}: {_unknown(key, knobs, 'key')}"
-                    elif key in choices:
-                        if value not in choices[key]:
-                            yield f"{where}.{key} = {_unknown(value, choices[key])}"
+                    elif key in allowed:
+                        if value not in allowed[key]:
+                            yield f"{where}.{key} = {_unknown(value, allowed[key])}"
                     elif wrong := _mismatch(value, kinds[key]):
                         yield f"{where}.{key} = {value!r}; expected {wrong}"
 

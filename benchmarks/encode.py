@@ -38,7 +38,7 @@ def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Pa
         below = activations(pretrained, tokens, layers, recipe, cache, where)
 
         def make() -> dict[str, np.ndarray]:
-            return {"states": read_states(reader(pretrained, recipe, where), below, where).numpy()}
+            return {"states": read_states(reader(pretrained, recipe, where), below, where).cpu().numpy()}
 
         of = (pretrained.sha256, pretrained.architecture, layers, reading(recipe), arithmetic(where))
         key = fingerprint(code_hash("benchmarks.encode"), *of, tokens.flat.numpy(), tokens.bounds.numpy())

@@ -10,6 +10,9 @@ from benchmarks.training.variants import expanded
 NOT_OPTIONS = ("make", "splits")
 """Keys of a dataset entry that are not options of its `make`."""
 
+AGAINST = "against"
+"""Key of a variant that changes nothing: the variant that it is compared with, in the place of the unchanged model."""
+
 
 def entry_of(config: dict[str, Any], model: str) -> dict[str, Any]:
     """A model's or control's entry; one that is a word names the module. An oracle has none."""
@@ -72,9 +75,24 @@ def source_of(config: dict[str, Any], dataset: str) -> str:
 
 
 def variants_of(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:
-    """A model's variants on a dataset, by name; an ablation that names `datasets` has them on these alone."""
+    """What a model's variants on a dataset change, by name."""
+    variants = _variants(config, dataset, model).items()
+    return {name: {k: v for k, v in entry.items() if k != AGAINST} for name, entry in variants}
+
+
+def references_of(config: dict[str, Any], dataset: str) -> dict[str, dict[str, str]]:
+    """By model and variant the other variant that it is compared with, of those whose entry names one."""
+    named = {
+        model: {v: entry[AGAINST] for v, entry in _variants(config, dataset, model).items() if AGAINST in entry}
+        for model in models_of(config, dataset)
+    }
+    return {model: variants for model, variants in named.items() if variants}
+
+
+def _variants(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:
+    """Entries of a model's variants; an ablation that names `datasets` has them on these alone."""
     groups = [g for g in config["ablations"].values() if dataset in g.get("datasets", [dataset])]
-    return {name: changes for group in groups for name, changes in expanded(group.get(model, {})).items()}
+    return {name: entry for group in groups for name, entry in expanded(group.get(model, {})).items()}
 
 
 def variant_recipes(config: dict[str, Any], dataset: str, model: str) -> list[str]:

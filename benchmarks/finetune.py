@@ -147,7 +147,7 @@ class Finetuning:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _read(self) -> dict[str, np.ndarray]:
-        return {"states": read_states(self.reader, self.below, self.device).numpy()}
+        return {"states": read_states(self.reader, self.below, self.device).cpu().numpy()}
 
     def _fold(self, params: dict[str, Any], seed: int, tell: Callable[[str], None], k: int) -> dict[str, np.ndarray]:
         def make() -> dict[str, np.ndarray]:

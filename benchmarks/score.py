@@ -67,6 +67,7 @@ def run(
     uses: dict[str, dict[str, str]] = {},  # noqa: B006  read only
     grid: dict[str, list[Any]] = {},  # noqa: B006  read only
     charges: dict[str, str] = {},  # noqa: B006  read only
+    references: dict[str, dict[str, str]] = {},  # noqa: B006  read only
     without_text: list[str] = [],  # noqa: B006  read only
     source: str = "",
     text_matters: bool = False,
@@ -76,7 +77,8 @@ def run(
     Of a family, each folder holds one a cell of `grid`, whose options are columns of `runs`, `classes` and `alerts`; a
     cell without a run is among the `outcomes`, its name in the place of a variant's. `uses` tells by model and variant
     which pretrained recipe a variant puts in the place of the model's own; `charges` by model the recipe whose trials
-    are charged to its row. `without_text` are models that read text, of a dataset that has none. Entries of one
+    are charged to its row; `references` by model and variant the other variant that it is compared with, where it is
+    not the unchanged model. `without_text` are models that read text, of a dataset that has none. Entries of one
     `source` are no datasets of their own. Where `text_matters`, a row with shuffled text is held against the one with
     the true text.
     """
@@ -115,7 +117,7 @@ def run(
             validation = {
                 name: float(np.mean([run["validation"] for run in base if run["model"] == name])) for name in tuned
             }
-            statistics |= _statistics(dataset, data, sealed, ok, validation)
+            statistics |= _statistics(dataset, data, sealed, ok, validation, references)
     else:
         ended = {name: outcome.read(data) for name in ended}
     trials = [t for folder in tuning for t in _trials(folder, "model", dataset)]
@@ -217,11 +219,16 @@ def _controls(
 
 
 def _statistics(
-    dataset: str, data: Path, sealed: Path, predictions: list[Path], validation: dict[str, float]
+    dataset: str,
+    data: Path,
+    sealed: Path,
+    predictions: list[Path],
+    validation: dict[str, float],
+    references: dict[str, dict[str, str]],
 ) -> dict[str, pd.DataFrame]:
     """Comparisons of the rows, calibration and fairness of the unchanged models.
 
-    `validation` is the validation score of each tuned model, of those that compete.
+    `validation` is the validation score of each tuned model, of those that compete; `references` as `run` has them.
     """
     card, task = read_json(data / "card.json"), load_task(data)
     known = {split: load_split(data, split, card["students"]) for split in card["splits"]}
@@ -247,7 +254,7 @@ def _statistics(
     trained = {split: len(side.train) for split, side in known.items()}
     hidden = comparisons.Sealed(task.kind, card["replication"], students, labels, trained)
     return {
-        "pairs": comparisons.pairs(dataset, hidden, answers, validation),
+        "pairs": comparisons.pairs(dataset, hidden, answers, validation, references),
         "calibration": pd.concat(bins, ignore_index=True)[COLUMNS["calibration"]],
         "fairness": pd.concat(gaps, ignore_index=True)[COLUMNS["fairness"]],
     }

@@ -10,6 +10,7 @@ from benchmarks.entries import (
     module_of,
     options_of,
     recipe_of,
+    references_of,
     settings_of,
     source_of,
     trials_of,
@@ -209,8 +210,8 @@ def pretrainings_of(wildcards):
 
 
 def uses_of(wildcards):
-    """These recipes by model and variant, of the variants that change nothing but the recipe."""
-    recipes = pretrained_recipes(wildcards)
+    """These recipes by model and variant, of the variants that change nothing but the recipe of the unchanged model."""
+    recipes, elsewhere = pretrained_recipes(wildcards), references_of(config, wildcards.dataset)
     return {
         model: named
         for model in models_of(config, wildcards.dataset)
@@ -218,7 +219,9 @@ def uses_of(wildcards):
             named := {
                 variant: changes["recipe"]
                 for variant, changes in variants_of(config, wildcards.dataset, model).items()
-                if changes.keys() == {"recipe"} and changes["recipe"] in recipes
+                if changes.keys() == {"recipe"}
+                and changes["recipe"] in recipes
+                and variant not in elsewhere.get(model, {})
             }
         )
     }

@@ -21,6 +21,7 @@ rule score:
         code=code_of("benchmarks.score"),
         uses=as_json(uses_of),
         charges=as_json(charges_of),
+        references=as_json(lambda wildcards: references_of(config, wildcards.dataset)),
         source=lambda wildcards: source_of(config, wildcards.dataset),
         without_text=lambda wildcards: without_text(config, wildcards.dataset),
         text_matters=lambda wildcards: "--text-matters" if wildcards.dataset in config["text_matters"] else "",
@@ -38,6 +39,7 @@ rule score:
         " --pretrainings {input.pretrainings:q}"
         " --uses {params.uses:q}"
         " --charges {params.charges:q}"
+        " --references {params.references:q}"
         " --source {params.source:q}"
         " --without-text {params.without_text:q}"
         " {params.text_matters}"

@@ -230,10 +230,10 @@ def read_below(
 
 @torch.no_grad()
 def read_states(reader: Reader, below: Reading, device: torch.device = CPU) -> Tensor:
-    """States [U, H] of the distinct texts."""
-    states = torch.empty(len(below), reader.size)
+    """States [U, H] of the distinct texts, on `device`, which the reader is on."""
+    states = torch.empty(len(below), reader.size, device=device)
     for rows in batches(below.lengths(), tokens_at_once(device)):
-        states[rows] = reader(*below.padded(rows, device)).cpu()
+        states[moved(rows, device)] = reader(*below.padded(rows, device))
     return states
 
 

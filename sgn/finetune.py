@@ -27,6 +27,7 @@ class Config:
 
     `method` is "layers" (the top layers learn as they are) or "lora" or "adalora" (adapters of rank `rank` beside
     each linear map of theirs). `texts` bounds the training texts; AdaLoRA plans its ranks over `epochs`.
+    `class_weights`: each class weighs the same in the loss.
     """
 
     method: str = "layers"
@@ -39,6 +40,8 @@ class Config:
     weight_decay: float = 1e-2
     head_weight_decay: float = 1e-2
     label_smoothing: float = 0.0
+    class_weights: bool = False
+    clip: float = 1.0  # norm of the gradient at most
 
 
 def space(lr: float) -> dict[str, FloatDistribution]:
@@ -69,7 +72,7 @@ class Classifier(nn.Module):
     def read(self, below: Reading, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
         """States [U, H] and logits [U, K] of the distinct texts."""
         states = read_states(self.reader, below, device)
-        return states, self.head(states.to(device)).cpu()
+        return states.cpu(), self.head(states).cpu()
 
 
 def finetune(
@@ -104,7 +107,8 @@ def finetune(
         for i in torch.randperm(len(groups), generator=generator).tolist():
             yield batch_of(groups[i])
 
-    objective = _Objective(model, view.task, config.label_smoothing)
+    weights = moved(view.task.balance(view.labels[train]), device) if config.class_weights else None
+    objective = _Objective(model, view.task, config.label_smoothing, weights)
     steps = config.epochs * len(grouped(train))
     tuner = objective if config.method == "layers" else _adapters(config, objective, steps)
     optimizer = torch.optim.AdamW(
@@ -130,7 +134,7 @@ def finetune(
         logits = torch.cat([model(*batch_of(students)[:2]) for students in validation]).cpu()
         return view.task.score(view.task.link(logits), labels), view.task.loss(logits, labels).item()
 
-    run_epochs(model, optimizer, shuffled, loss, validate, report)
+    run_epochs(model, optimizer, shuffled, loss, validate, report, config.clip)
     return model
 
 
@@ -154,12 +158,14 @@ def folds_of(train: Tensor, count: int) -> list[Tensor]:
 class _Objective(nn.Module):
     """A classifier with its loss as an attribute, where peft looks for it: AdaLoRA adds a penalty of its own."""
 
-    def __init__(self, model: Classifier, task: Task, label_smoothing: float) -> None:
+    def __init__(self, model: Classifier, task: Task, label_smoothing: float, class_weights: Tensor | None) -> None:
         super().__init__()
-        self.model, self.task, self.label_smoothing = model, task, label_smoothing
+        self.model, self.task = model, task
+        self.label_smoothing, self.class_weights = label_smoothing, class_weights
 
     def forward(self, given: Tensor, mask: Tensor, labels: Tensor) -> SimpleNamespace:
-        return SimpleNamespace(loss=self.task.loss(self.model(given, mask), labels, self.label_smoothing))
+        logits = self.model(given, mask)
+        return SimpleNamespace(loss=self.task.loss(logits, labels, self.label_smoothing, self.class_weights))
 
 
 def _adapters(config: Config, objective: _Objective, steps: int) -> nn.Module:

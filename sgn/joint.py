@@ -43,9 +43,8 @@ class Joint(nn.Module):
     @torch.no_grad()
     def refresh(self, texts: Tensor, below: Reading) -> None:
         """Read `texts` [B] anew without gradient."""
-        self.history[texts.to(self.history.device)] = read_states(
-            self.reader, below.only(texts), self.history.device
-        ).to(self.history.device)
+        device = self.history.device
+        self.history[moved(texts, device)] = read_states(self.reader, below.only(texts), device)
 
 
 def fit(
@@ -65,7 +64,7 @@ def fit(
     reader, below = view.encoder()
     device, index = view.graph.x.device, view.graph.text_index.cpu()
     reader = copy.deepcopy(reader).to(device)
-    history = read_states(reader, below, device).to(device)
+    history = read_states(reader, below, device)
     graph = view.graph.with_rows(states=history[index.to(device)])
     view = view.with_graph(graph)
     module = Joint(reader, build(config, view).to(device), history)

@@ -91,8 +91,11 @@ class BertGCN(nn.Module):
 def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predictor:
     """Train on what the view carries of texts, or through the encoder itself.
 
-    Raises ValueError for joint training that reads a head: that head would not learn.
+    Raises ValueError for joint training that reads a head, or mixes one in: that head would not learn.
     """
-    if config.fusion == "joint" and config.reads == "head":
-        raise ValueError("joint training goes through the states: set reads: states in the config beside fusion: joint")
+    if config.fusion == "joint" and (config.reads == "head" or config.interpolation != 1.0):
+        raise ValueError(
+            "joint training goes through the states alone: set reads: states and interpolation: 1 in the config beside "
+            "fusion: joint"
+        )
     return (joint.fit if config.fusion == "joint" else fit_module)(BertGCN, config, view, seed, report)

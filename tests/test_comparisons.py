@@ -150,6 +150,18 @@ def test_a_row_that_says_the_same_is_tied() -> None:
     assert (row.difference, row.p, row.verdict, row.floor) == (0, 1, "tied", 0)
 
 
+def test_a_variant_may_be_compared_with_another_one() -> None:
+    sealed, predictions = toy("fixed", 1)
+    predictions["gcn", "more"] = predictions["mlp", "base"]
+    plain, named = (pairs("toy", sealed, predictions, VALIDATION, *of) for of in ((), ({"gcn": {"more": "same"}},)))
+    asked = ["model", "variant", "reference", "reference_variant"]
+    of = [frame[frame["question"] == "base"][asked].to_numpy().tolist() for frame in (plain, named)]
+    assert of[0] == [["gcn", "same", "gcn", "base"], ["gcn", "more", "gcn", "base"]]
+    assert of[1] == [["gcn", "same", "gcn", "base"], ["gcn", "more", "gcn", "same"]]
+    del predictions["gcn", "same"]
+    assert "base" not in set(pairs("toy", sealed, predictions, VALIDATION, {"gcn": {"more": "same"}})["question"])
+
+
 def test_rows_are_compared_on_the_same_runs_only() -> None:
     sealed, predictions = toy("fixed", 1)
     predictions["gcn", "same"] = {("0", 0): predictions["gcn", "base"]["0", 0]}

@@ -11,7 +11,7 @@ from conftest import ROOT
 from snakemake.utils import update_config
 
 from benchmarks.config import ConfigError, check
-from benchmarks.entries import entry_of, models_of, trials_of
+from benchmarks.entries import entry_of, models_of, references_of, trials_of, variants_of
 
 
 @pytest.fixture
@@ -123,6 +123,15 @@ WRONG = [
         put("ablations", "structure", "gcn", value={"grid": {"dropout": [0.5], "layers": [1, 1.5]}}),
         r"structure.gcn.dropout=0.5,layers=1.5.layers = 1.5; expected int",
     ),
+    (
+        put("ablations", "structure", "gcn", value={"x": {"layers": 1, "against": "y"}}),
+        r"x.against = unknown 'y'; allowed",
+    ),
+    (
+        put("ablations", "structure", "gcn", value={"x": {"layers": 1, "against": "x"}}),
+        r"x.against = unknown 'x'; allowed",
+    ),
+    (put("ablations", "structure", "gcn", value={"x": {"layers": 1, "against": "text told"}}), r"unknown 'text told'"),
     (put("ablations", "structure", "gcn", value={"x": {"labels": "some"}}), r"labels = unknown 'some'; allowed: perm"),
     (
         put("recipes", "minilm", "weights", value="./no/such"),
@@ -168,6 +177,15 @@ def test_every_row_has_the_same_budget(config: dict[str, Any]) -> None:
     for model in config["models"]:
         recipe = config["recipes"].get(entry_of(config, model).get("recipe"), {})
         assert trials_of(config, model) + recipe.get("trials", 0) == config["trials"]
+
+
+def test_a_variant_against_another_trains_as_if_it_were_not(config: dict[str, Any]) -> None:
+    group = {"datasets": ["synthetic"], "gcn": {"x": {"layers": 1}, "y": {"layers": 3, "against": "x"}}}
+    config["ablations"] = {"structure": group}
+    check(config)
+    assert variants_of(config, "synthetic", "gcn") == {"x": {"layers": 1}, "y": {"layers": 3}}
+    assert references_of(config, "synthetic") == {"gcn": {"y": "x"}}
+    assert references_of(config, "webkb") == {}
 
 
 def test_a_model_may_name_its_datasets(config: dict[str, Any]) -> None:

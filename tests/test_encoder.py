@@ -30,6 +30,7 @@ from sgn.encoder import (
 from sgn.finetune import Classifier, Config, _schedule, finetune, folds_of, space
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
+from sgn.task import Task
 
 TEXTS = ["calm late", "lost", "calm late", "student 3 writes the 7 8 9 10 11", "", "late " * 30]
 CHINESE = ["我今天很累", "不想上课", "我今天很累", "老师好, 作业交了吗?", "", "累" * 30]
@@ -318,6 +319,36 @@ def test_label_smoothing_makes_less_confident(pretrained: weights.Pretrained) ->
         return model.read(below)[1].softmax(1).amax(1).mean().item()
 
     assert confidence(0.3) < confidence(0.0) - 0.05
+
+
+def test_class_weights_reach_the_fine_tuning(pretrained: weights.Pretrained, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Tensor | None] = []
+    loss = Task.loss
+
+    def spied(task: Task, logits: Tensor, labels: Tensor, smoothing: float = 0.0, each: Tensor | None = None) -> Tensor:
+        asked.append(each)
+        return loss(task, logits, labels, smoothing, each)
+
+    monkeypatch.setattr(Task, "loss", spied)
+    view = view_of(learnable("multiclass"))
+    for wanted in (False, True):
+        asked.clear()
+        learn(pretrained, "top-1", epochs=1, class_weights=wanted)
+        *trained, validated = asked
+        assert validated is None
+        assert len(trained) > 1
+        for given in trained:
+            assert given is None if not wanted else torch.equal(given, view.task.balance(view.labels[view.train]))
+
+
+def test_a_fine_tunings_gradient_is_as_long_as_allowed_at_most(pretrained: weights.Pretrained) -> None:
+    still, moving = (learn(pretrained, "top-1", epochs=1, weight_decay=0.0, clip=clip)[0] for clip in (1e-12, 1.0))
+    before = cut(pretrained.model, 1)[1].state_dict()
+    moved = [
+        max(float((p - before[name]).abs().max()) for name, p in model.reader.top.state_dict().items())
+        for model in (still, moving)
+    ]
+    assert moved[0] < 1e-4 < 1e-3 < moved[1]  # Adam's steps are long whatever the gradient, but for its epsilon
 
 
 def test_folds_are_a_partition_and_a_fold_is_without_labels() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from conftest import learnable
 from torch import Tensor, nn
 
 from sgn.blocks import ConvolutionKnobs
-from sgn.fit import DivergedError, EarlyStopping, fit, run_epochs
+from sgn.fit import DivergedError, EarlyStopping, Training, fit, run_epochs
 from sgn.graph import StudentGraph, TrainingView
 
 
@@ -118,6 +119,43 @@ def test_half_of_the_known_labels_are_inputs_and_the_other_half_is_asked_for(mon
         assert shown[validation].sum() == 0
         assert 0.3 * len(train) < shown.sum() < 0.7 * len(train)
         assert shown.sum() + count == len(train)
+
+
+def chances(**knobs: Any) -> tuple[Tensor, Tensor]:
+    """What a linear model of the features says after 200 epochs with these knobs: chances [n], and who [n] is rare."""
+    dataset = learnable()
+    everybody, split = torch.from_numpy(dataset.labels), dataset.splits["0"]
+    train, validation = torch.from_numpy(split.train), torch.from_numpy(split.validation)
+    train = torch.cat([train[everybody[train] == 0], train[everybody[train] == 1][:6]])
+    labels = torch.full_like(everybody, -1)
+    labels[train], labels[validation] = everybody[train], everybody[validation]
+    view = TrainingView(dataset.graph, labels, train, validation, dataset.task)
+    config = Training(**{"lr": 0.05, "weight_decay": 0.0, "early_stopping": False} | knobs)
+    predict = fit(lambda _, view: Linear(view), config, view, 0, EarlyStopping(200, 200))
+    return predict(dataset.graph)[train, 0], labels[train] == 1
+
+
+class Linear(nn.Module):
+    def __init__(self, view: TrainingView) -> None:
+        super().__init__()
+        self.head = nn.Linear(view.graph.num_features, view.num_outputs)
+
+    def forward(self, graph: StudentGraph) -> Tensor:
+        return self.head(graph.x)
+
+
+def test_class_weights_give_the_rare_class_its_share() -> None:
+    plain, rare = chances()
+    weighted, _ = chances(class_weights=True)
+    assert plain.mean() == pytest.approx(rare.float().mean().item(), abs=0.02)  # as often as it happened
+    balanced = (weighted[rare].mean() + weighted[~rare].mean()) / 2
+    assert balanced == pytest.approx(0.5, abs=0.02)
+
+
+def test_label_smoothing_and_weight_decay_make_less_confident() -> None:
+    sure = (chances()[0] - 0.5).abs().mean()
+    assert (chances(label_smoothing=0.3)[0] - 0.5).abs().mean() < sure - 0.05
+    assert chances()[0].logit().std() > 2 * chances(weight_decay=3.0)[0].logit().std()
 
 
 def test_without_early_stopping_the_last_weights_stay() -> None:

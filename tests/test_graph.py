@@ -42,6 +42,21 @@ def test_symmetric_equals_pyg() -> None:
     assert torch.allclose(ours(graph.x, graph), theirs, atol=1e-5)
 
 
+def test_separate_blocks_are_a_linear_map_of_a_student_and_either_mean_of_neighbors() -> None:
+    graph = random_graph()
+    conv, a = GraphConv(5, 4, "separate", directed=True), dense(graph)
+    means = [side / side.sum(1, keepdim=True).clamp_min(1e-12) for side in (a.T, a)]  # who points to her, and she to
+    own, pointing, pointed = conv.linear.weight.split(5, dim=1)
+    h = graph.x
+    expected = h @ own.T + means[0] @ h @ pointing.T + means[1] @ h @ pointed.T + conv.linear.bias
+    assert torch.allclose(conv(h, graph), expected, atol=1e-5)
+    both = random_graph(directed=False)
+    conv, a = GraphConv(5, 4, "separate", directed=False), dense(both)
+    own, around = conv.linear.weight.split(5, dim=1)
+    expected = both.x @ own.T + a / a.sum(1, keepdim=True).clamp_min(1e-12) @ both.x @ around.T + conv.linear.bias
+    assert torch.allclose(conv(both.x, both), expected, atol=1e-5)
+
+
 def test_incoming_and_outgoing_are_weighted_means() -> None:
     graph = random_graph()
     for operator, a in ((graph.outgoing, dense(graph)), (graph.incoming, dense(graph).T)):
@@ -199,6 +214,17 @@ def test_attention_equals_torchs_own() -> None:
     theirs.out_proj.load_state_dict(ours.output.state_dict())
     h = torch.randn(40, 8)
     assert torch.allclose(ours(h, graph), theirs(h, h, h)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("students", [5_000, 5_001])
+def test_attention_is_exact_up_to_5000_students(students: int) -> None:
+    torch.manual_seed(0)
+    attention, h = Attention(4, 1), torch.randn(students, 4)
+    query, key, value = attention.inputs(h).view(1, students, 3, 4).unbind(2)
+    exact = (query @ key.transpose(1, 2) / 2).softmax(2) @ value
+    mixed = exact if students == 5_000 else linear_attention(query, key, value)
+    assert torch.allclose(attention(h, random_graph()), attention.output(mixed[0]), atol=1e-5)
+    assert not torch.allclose(exact, linear_attention(query, key, value), atol=1e-2)
 
 
 def test_linear_attention_is_a_weighted_mean(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Joint training against the exact gradient, and interpolation against its two ends."""
 
 import copy
+import itertools
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from conftest import learnable
 
 from benchmarks import encode, train
 from benchmarks.data.storage import read_json, save_dataset
+from benchmarks.finetune import Finetuning
 from benchmarks.training import reading, weights
 from sgn import encoder, joint, model
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, read_states
@@ -203,6 +206,70 @@ def test_a_variant_with_another_recipe_does_not_train_through_the_models_own(enc
     failed = read_json(place / "out" / "failed.json")
     assert list(failed) == ["joint elsewhere"]
     assert "give the model (not the variant) a recipe" in failed["joint elsewhere"]
+
+
+@pytest.mark.parametrize("precision", ["auto", "fp32", "bf16"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_left_to_itself_only_a_gpu_reads_in_bfloat16(precision: str, device: str) -> None:
+    recipe = {} if precision == "auto" else {"precision": precision}
+    expected = device == "cuda" if precision == "auto" else precision == "bf16"
+    assert reading.bf16(recipe, torch.device(device)) == expected
+
+
+@pytest.fixture(scope="module")
+def other_bert(tmp_path_factory: pytest.TempPathFactory, small_bert: Path) -> Path:
+    """The same model with other weights."""
+    from transformers import AutoModel
+
+    folder = tmp_path_factory.mktemp("other") / "bert"
+    shutil.copytree(small_bert, folder)
+    torch.manual_seed(1)
+    AutoModel.from_config(AutoModel.from_pretrained(small_bert).config).save_pretrained(folder)
+    return folder
+
+
+def test_a_cache_keeps_readings_apart(encoded: tuple, small_bert: Path, other_bert: Path, tmp_path: Path) -> None:
+    """By tokens, pooling, precision and weights, whatever folder these are in, though all before it is in the cache."""
+    place, recipe = encoded
+    changes = [{}, {"tokens": 4}, {"pooling": "cls"}, {"precision": "bf16"}, {"weights": other_bert}]
+    seen = []
+    for number, change in enumerate(changes):
+        shutil.copytree(change.get("weights", small_bert), tmp_path / "bert", dirs_exist_ok=True)
+        for cache in ("kept", f"new {number}"):
+            (output := tmp_path / f"{number} {cache}").mkdir()
+            asked = recipe | change | {"weights": str(tmp_path / "bert")}
+            encode.run(place / "data", asked, tmp_path / "caches" / cache, "cpu", output)
+            with np.load(output / "states.npz") as file:
+                seen.append(file["states"])
+        assert np.array_equal(*seen[-2:]), change
+    for one, other in itertools.combinations(seen[::2], 2):
+        assert not np.array_equal(one, other)
+
+
+def test_a_cache_keeps_fine_tunings_apart(encoded: tuple, small_bert: Path, other_bert: Path, tmp_path: Path) -> None:
+    """By split, labels, recipe, hyper-parameters, seed and weights, whatever folder these are in."""
+    place, recipe = encoded
+    recipe = recipe | {"weights": str(tmp_path / "bert"), "texts": 30, "epochs": 1, "patience": 1, "trials": 0}
+    relabeled = learnable()
+    relabeled.labels[:] = 1 - relabeled.labels
+    for kind in ("data", "sealed", "encoded"):
+        (tmp_path / kind).mkdir()
+    save_dataset(relabeled, tmp_path / "data", tmp_path / "sealed")
+    base = {"data": place / "data", "split": "0"}
+    changes = [
+        {}, {"split": "1"}, {"data": tmp_path / "data"}, {"recipe": {"epochs": 2}},
+        {"recipe": {"finetune": "top-2"}}, {"recipe": {"set": {"clip": 0.01}}}, {"recipe": {"pooling": "cls"}},
+        {"recipe": {"precision": "bf16"}}, {"params": {"lr": 1e-3}}, {"seed": 1}, {"weights": other_bert},
+    ]  # fmt: skip
+    seen = []
+    for change in changes:
+        shutil.copytree(change.get("weights", small_bert), tmp_path / "bert", dirs_exist_ok=True)
+        encode.run(place / "data", recipe, tmp_path / "cache", "cpu", tmp_path / "encoded")
+        own = {key: change.get(key, value) for key, value in base.items()} | {"encoded": tmp_path / "encoded"}
+        tuning = Finetuning(**own, recipe=recipe | change.get("recipe", {}), cache=tmp_path / "cache", device="cpu")
+        seen.append(tuning.states(change.get("params", {}), change.get("seed", 0), lambda line: None)["states"])
+    for (one, first), (other, second) in itertools.combinations(zip(changes, seen, strict=True), 2):
+        assert first.shape != second.shape or not np.array_equal(first, second), (one, other)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

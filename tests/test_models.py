@@ -12,7 +12,7 @@ from benchmarks.jobs.modules import load
 from benchmarks.training.cases import case, learnable
 from benchmarks.training.conformance import CHECKS, NOT_APPLICABLE, OK, Check
 from benchmarks.training.runs import fit_of
-from sgn.blocks import tabular
+from sgn.blocks import Knobs, Residual, tabular
 from sgn.dropout import Dropout
 from sgn.fit import EarlyStopping
 from sgn.graph import TrainingView
@@ -123,9 +123,61 @@ def test_a_learnt_interpolation_begins_where_it_is_told_and_moves() -> None:
             fitted("sgn.model", view, interpolation=end, learn_interpolation=True)
 
 
-def test_joint_training_refuses_to_read_a_head() -> None:
-    with pytest.raises(ValueError, match="reads: states"):
-        fitted("sgn.model", view_of("binary")[0], fusion="joint", reads="head")
+def own(view: TrainingView, **knobs: object) -> torch.nn.Module:
+    """A BERT+GCN of certain knobs, before it is trained."""
+    sgn = load("sgn.model")
+    torch.manual_seed(0)
+    return sgn.BertGCN(sgn.Config(**{"dropout": 0.0} | knobs), view)
+
+
+@pytest.mark.parametrize("heads", [0, 4])
+def test_by_attention_students_hear_of_those_they_do_not_interact_with(heads: int) -> None:
+    view, _, _ = view_of("binary")
+    nobody = replace(view.graph, edges=view.graph.edges[:, :0], weights=view.graph.weights[:0])
+    states = nobody.states.clone()
+    states[0] = states[0].roll(1)
+    model = own(view, attention=heads).eval()
+    heard = (model(nobody) - model(nobody.with_rows(states=states)))[1:].abs().max()
+    assert heard > 1e-5 if heads else heard == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.9])
+def test_edges_are_dropped_where_the_knob_says_so(share: float) -> None:
+    view, _, _ = view_of("binary")
+    model = own(view, drop_edge=share)
+    assert torch.equal(model(view.graph), model(view.graph)) == (share == 0.0)
+    assert torch.equal(model.eval()(view.graph), model(view.graph))
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_what_goes_around_a_block_that_says_nothing(residual: bool) -> None:
+    view, _, _ = view_of("binary")
+    model = own(view, residual=residual).eval()
+    for parameter in (p for residual in model.stack.blocks for p in residual.block.parameters()):
+        parameter.data.zero_()
+    spread = model(view.graph).std()
+    assert spread > 1e-2 if residual else spread < 1e-6
+
+
+@pytest.mark.parametrize("norm", ["layer", "batch", "none"])
+def test_what_is_normalized_before_a_block(norm: str) -> None:
+    class Seen(torch.nn.Module):
+        def forward(self, h: torch.Tensor, graph: object) -> torch.Tensor:
+            seen.append(h)
+            return h
+
+    seen: list[torch.Tensor] = []
+    h = 3 + 2 * torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+    Residual(Seen(), Knobs(width=8, norm=norm))(h, None)
+    along = {"layer": 1, "batch": 0}.get(norm)
+    expected = h if along is None else (h - h.mean(along, keepdim=True)) / h.std(along, keepdim=True, correction=0)
+    assert torch.allclose(seen[0], expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("knob", [{"reads": "head"}, {"interpolation": 0.7}])
+def test_joint_training_refuses_a_head_that_would_not_learn(knob: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="reads: states and interpolation: 1"):
+        fitted("sgn.model", view_of("binary")[0], fusion="joint", **knob)
 
 
 @pytest.mark.parametrize("head", ["finetuned", "new"])

@@ -104,6 +104,20 @@ def test_ablations_are_paired(folders: list[Path]) -> None:
     assert frame["On validation", "mean"].tolist() == pytest.approx([-0.05])
 
 
+def test_an_ablation_against_another_says_so(folders: list[Path]) -> None:
+    file = folders[0] / "runs.parquet"
+    runs = pd.read_parquet(file)
+    more = runs[runs["variant"] == "no edges"].assign(variant="nothing", validation=0.2, roc_auc=0.45)
+    pd.concat([runs, more]).to_parquet(file, index=False)
+    of = {"question": "base", "model": "mlp", "reference": "mlp", "split": "", "verdict": "tied"}
+    compared = [of | {"variant": "nothing", "reference_variant": "no edges"}]
+    pd.DataFrame(compared, columns=COLUMNS["pairs"]).assign(dataset="toy").to_parquet(folders[0] / "pairs.parquet")
+    frame = table.load("benchmarks.tables.ablations").make(records.load(folders, MODELS, CALL))
+    assert [change for _, _, change in frame.index] == ["no edges", "nothing (against no edges)"]
+    assert frame["Difference", "mean"].tolist() == pytest.approx([-0.1, -0.1])
+    assert frame["On validation", "mean"].tolist() == pytest.approx([-0.05, -0.075])
+
+
 def test_a_new_model_stands_in_tables_and_figures(tmp_path: Path) -> None:
     """Real records, in which another model has a name that nothing knows."""
     folder = tmp_path / "webkb"

@@ -3,7 +3,8 @@
 Four questions are asked of the headline score, and Holm's correction is over the comparisons of one question:
 `subject` (each row against BERT+GCN), `baseline` (each row against the strongest baseline, which validation names),
 `best` (each tuned row against the one that came out best on test, for marks in tables, corrected as if all pairs had
-been compared, for that is how it was found) and `base` (each variant against its unchanged model).
+been compared, for that is how it was found) and `base` (each variant against its unchanged model, or against the
+variant that its entry names).
 
 What a difference is compared with follows the dataset's replication. `folds`: the corrected resampled t over folds,
 seeds averaged inside each. `fixed`: students and seeds are resampled, and nothing is claimed of other splits. `groups`:
@@ -71,11 +72,13 @@ def pairs(
     sealed: Sealed,
     predictions: dict[Row, dict[Cell, np.ndarray]],
     validation: dict[str, float],
+    references: dict[str, dict[str, str]] = {},  # noqa: B006  read only
 ) -> pd.DataFrame:
     """All comparisons of a dataset, as COLUMNS["pairs"].
 
     `predictions` are test probabilities [n, K] by row and run; `validation` the validation score of each tuned model,
-    seeds and splits averaged. Rows are compared where both have all splits, with the same seeds.
+    seeds and splits averaged; `references`, by model, the other variant that a variant is compared with. Rows are
+    compared where both have all splits, with the same seeds.
     """
     counts: dict[str, np.ndarray] = {}
     for place, (_, splits) in enumerate(sealed.scopes):  # whom two splits test is drawn as often for either
@@ -84,7 +87,7 @@ def pairs(
         counts |= {split: drawn[np.searchsorted(everybody, sealed.students[split])] for split in splits}
     replicates = {row: _replicates(sealed, counts, runs) for row, runs in predictions.items()}
     found: list[dict[str, Any]] = []
-    for question, asked in groupby(_asked(replicates, validation), key=lambda one: one[0]):
+    for question, asked in groupby(_asked(replicates, validation, references), key=lambda one: one[0]):
         cells: list[dict[str, Any]] = []
         for _, row, reference in asked:
             of = dict(zip(("model", "variant", "reference", "reference_variant"), (*row, *reference), strict=True))
@@ -114,7 +117,9 @@ def score(kind: str, labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(_resampled(kind, labels, probabilities, np.ones((len(labels), 1)))[0])
 
 
-def _asked(rows: dict[Row, dict[str, Replicates]], validation: dict[str, float]) -> Iterator[tuple[str, Row, Row]]:
+def _asked(
+    rows: dict[Row, dict[str, Replicates]], validation: dict[str, float], named: dict[str, dict[str, str]]
+) -> Iterator[tuple[str, Row, Row]]:
     """Question, row and reference of each comparison."""
     bases = [row for row in rows if row[1] == BASE and rows[row]]
     tuned = [row for row in bases if row[0] in validation]
@@ -124,14 +129,15 @@ def _asked(rows: dict[Row, dict[str, Replicates]], validation: dict[str, float])
         "baseline": sorted(baselines, key=lambda row: -validation[row[0]])[:1],
         "best": sorted(tuned, key=lambda row: -np.mean([r.score for r in rows[row].values()]))[:1],
     }
-    for question, named in references.items():
-        for reference in named:
+    for question, asked in references.items():
+        for reference in asked:
             for row in tuned if question == "best" else bases:
                 if row != reference:
                     yield question, row, reference
-    for row in rows:
-        if row[1] != BASE and (row[0], BASE) in rows:
-            yield "base", row, (row[0], BASE)
+    for model, variant in rows:
+        reference = (model, named.get(model, {}).get(variant, BASE))
+        if variant != BASE and reference in rows:
+            yield "base", (model, variant), reference
 
 
 def _replicates(sealed: Sealed, counts: dict[str, np.ndarray], runs: dict[Cell, np.ndarray]) -> dict[str, Replicates]:

@@ -21,12 +21,18 @@ def make(records: Records) -> pd.DataFrame:
                 for score in (metric, "validation")
             )
             seen = [*runs["variant"].unique(), *_of(records.outcomes, dataset, model)["variant"]]
+            compared = _of(records.pairs, dataset, model)
+            compared = compared[compared["question"] == "base"]
+            against = dict(zip(compared["variant"], compared["reference_variant"], strict=True))
             for variant in [v for v in dict.fromkeys(seen) if v not in (BASE, *CONTROLS)]:
                 score = table[variant] if variant in table else pd.Series(dtype=float)
-                difference = score - table[BASE] if variant in table else score
-                seen_before = validated[variant] - validated[BASE] if variant in validated else score
+                reference = against.get(variant, BASE)
+                difference = score - table[reference] if variant in table else score
+                seen_before = validated[variant] - validated[reference] if variant in validated else score
+                label = label_of_change(variant)
+                label += "" if reference == BASE else f" (against {label_of_change(reference)})"
                 mark = marks.get((dataset, model, variant), "")
-                labels.append((*row_label(records, dataset, model, {}), f"{label_of_change(variant)} {mark}".strip()))
+                labels.append((*row_label(records, dataset, model, {}), f"{label} {mark}".strip()))
                 rows.append(
                     {
                         ("Score", ""): METRICS[metric],
@@ -37,25 +43,24 @@ def make(records: Records) -> pd.DataFrame:
                         ("On validation", "mean"): seen_before.mean(),
                         ("On validation", "sd"): seen_before.std(),
                         ("Runs", ""): int(difference.count()),
-                        ("Verdict", ""): _verdict(records, dataset, model, variant),
+                        ("Verdict", ""): _verdict(compared, variant),
                     }
                 )
     frame = framed(rows, labels, ["Dataset", "Model", "Change"])
     frame.attrs = {
         "caption": "What a change does to a model at its tuned hyper-parameters: score with the change, and difference"
-        " from the unchanged model on the same splits and seeds (mean ± standard deviation), that on "
-        "validation students after it, which have chosen the unchanged model's hyper-parameters. Verdict: "
-        "as in the table of significance, on the changes to all models of a dataset; where groups are "
+        " from the unchanged model, or from the change that is named, on the same splits and seeds (mean ± standard "
+        "deviation), that on validation students after it, which have chosen the unchanged model's hyper-parameters. "
+        "Verdict: as in the table of significance, on the changes to all models of a dataset; where groups are "
         "tested apart, how many are which (records/*/pairs.parquet names them).",
         "notes": [note for note in notes if any(note.split()[0] in label[2] for label in labels)],
     }
     return frame
 
 
-def _verdict(records: Records, dataset: str, model: str, variant: str) -> str:
+def _verdict(compared: pd.DataFrame, variant: str) -> str:
     """On a change; where groups stand alone, in how many of them it is which."""
-    asked = _of(records.pairs, dataset, model)
-    found = asked.loc[(asked["question"] == "base") & (asked["variant"] == variant), "verdict"].value_counts(sort=False)
+    found = compared.loc[compared["variant"] == variant, "verdict"].value_counts(sort=False)
     if found.sum() <= 1:
         return found.index[0] if len(found) else DASH
     return ", ".join(f"{count} {verdict}" for verdict, count in found.items())
