@@ -27,9 +27,9 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     sizes, are refused.
 
     `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
-    versions, each verb's jobs with their size, seconds and highest memory, a probe of this machine, and the gigabytes
-    of cache and results: what `sgn plan` reckons with. Raises SystemExit when the tier has not been run to its
-    end.
+    versions, the SHA-256 of each pretrained model's weights, each verb's jobs with their size, seconds and highest
+    memory, a probe of this machine, and the gigabytes of cache and results: what `sgn plan` reckons with. Raises
+    SystemExit when the tier has not been run to its end.
     """
     asked: dict[str, Any] = {}
     records: list[Path] = []
@@ -50,7 +50,9 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     if output.exists() and not (output / "provenance.json").exists():
         raise SystemExit(f"{output} is there and is no reference: name another folder")
     own = [folder for folder in timings if folder.parts[0] == next(iter(timings)).parts[0]]  # not at larger sizes
-    provenance = _summary(_made_of(results / folder for folder in [*records, *own]))
+    made_of = _made_of(results / folder for folder in [*records, *own])
+    provenance = _summary(list(made_of.values()))
+    provenance["weights"] = _weights(made_of)
     provenance["probe"] = probe(asked["threads"])
     provenance["gigabytes"] = {"cache": _gigabytes(Path("cache")), "results": _gigabytes(results)}
     shutil.rmtree(output, ignore_errors=True)
@@ -79,7 +81,7 @@ def _drawn(below: str, asked: dict[str, Any]) -> list[str]:
     return [f"{below}{kind}/{name}{end}" for kind, ends in suffixes.items() for name in asked[kind] for end in ends]
 
 
-def _made_of(folders: Iterable[Path]) -> list[dict[str, Any]]:
+def _made_of(folders: Iterable[Path]) -> dict[Path, dict[str, Any]]:
     """Provenance of some artifacts and of all that they were made of, as the commands that made them tell."""
     pending, found = list(folders), dict[Path, dict[str, Any]]()
     while pending:
@@ -87,7 +89,7 @@ def _made_of(folders: Iterable[Path]) -> list[dict[str, Any]]:
         if folder not in found and (folder / "provenance.json").is_file():
             found[folder] = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
             pending += [Path(word) for part in shlex.split(found[folder]["command"]) for word in _words(part)]
-    return [found[folder] for folder in sorted(found)]
+    return {folder: found[folder] for folder in sorted(found)}
 
 
 def _words(part: str) -> Iterator[str]:
@@ -127,6 +129,13 @@ def _summary(made_of: list[dict[str, Any]]) -> dict[str, Any]:
             for verb, jobs in verbs.items()
         },
     }
+
+
+def _weights(folders: Iterable[Path]) -> dict[str, str]:
+    """SHA-256 of the pretrained weights that texts were read with, by the model's name."""
+    files = (file for folder in folders for file in folder.glob("**/weights.json"))
+    read = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    return {one["name"]: one["sha256"] for one in sorted(read, key=lambda one: one["name"])}
 
 
 def _gigabytes(folder: Path) -> float:

@@ -277,7 +277,7 @@ def test_same_bytes_on_one_core_after_a_kill(finished: Path, tmp_path: Path, sma
     assert kinds == {"data", "sealed", "states", "tuning", "predictions"}, "for what follows see the failing model"
 
 
-def test_a_reference_holds_all_that_tables_need(finished: Path, tmp_path: Path) -> None:
+def test_a_reference_holds_all_that_tables_need(finished: Path, small_bert: Path, tmp_path: Path) -> None:
     reference = tmp_path / "smoke@here"
     stale = finished / "results" / "smoke" / "records" / "stale"  # of an earlier config, by code that was not committed
     stale.mkdir()
@@ -287,8 +287,10 @@ def test_a_reference_holds_all_that_tables_need(finished: Path, tmp_path: Path) 
     shutil.rmtree(stale)
     assert done.returncode == 0, done.stderr
     assert sorted(folder.name for folder in (reference / "records").iterdir()) == ["phase", "synthetic"]
-    verbs = json.loads((reference / "provenance.json").read_text(encoding="utf-8"))["verbs"]
-    assert {verb: v["jobs"] for verb, v in verbs.items()} == {
+    provenance = json.loads((reference / "provenance.json").read_text(encoding="utf-8"))
+    digest = hashlib.sha256((small_bert / "model.safetensors").read_bytes()).hexdigest()
+    assert provenance["weights"] == {str(small_bert): digest}
+    assert {verb: v["jobs"] for verb, v in provenance["verbs"].items()} == {
         "prepare": 1, "encode": 1, "tune-recipe": 1, "finetune": 1, "tune": 3, "train": 4, "oracle": 1, "each": 6,
         "score": 2,
     }  # fmt: skip
