@@ -254,8 +254,6 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                 continue
             known = [variants_of(config, dataset, model) for dataset in group.get("datasets", config["datasets"])]
             for variant, changes in expanded(variants).items():
-                allowed = choices | {AGAINST: [v for v in known[0] if v != variant and all(v in of for of in known)]}
-                knobs = [*kinds, *allowed]
                 where = f"ablations.{table}.{model}.{variant}"
                 if "/" in variant or variant == BASE or (model, variant) in seen:
                     yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"
@@ -268,14 +266,23 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                     yield from _told(f"{where}.text", group.get("datasets", config["datasets"]), config)
                 if "draws" in changes:
                     yield from _draws(f"{where}.draws", changes["draws"], recipe, config["selection_seeds"])
-                for key, value in changes.items():
-                    if key not in knobs:
-                        yield f"{where}: {_unknown(key, knobs, 'key')}"
-                    elif key in allowed:
-                        if value not in allowed[key]:
-                            yield f"{where}.{key} = {_unknown(value, allowed[key])}"
-                    elif wrong := _mismatch(value, kinds[key]):
-                        yield f"{where}.{key} = {value!r}; expected {wrong}"
+                others = [other for other in known[0] if other != variant and all(other in of for of in known)]
+                yield from _changes(where, changes, choices | {AGAINST: others}, kinds)
+
+
+def _changes(
+    where: str, changes: dict[str, Any], choices: dict[str, Iterable[str]], kinds: dict[str, str]
+) -> Iterator[str]:
+    """What a variant changes: keys with certain `choices`, and knobs of certain `kinds`."""
+    allowed = [*kinds, *choices]
+    for key, value in changes.items():
+        if key not in allowed:
+            yield f"{where}: {_unknown(key, allowed, 'key')}"
+        elif key in choices:
+            if value not in choices[key]:
+                yield f"{where}.{key} = {_unknown(value, choices[key])}"
+        elif wrong := _mismatch(value, kinds[key]):
+            yield f"{where}.{key} = {value!r}; expected {wrong}"
 
 
 def _control(where: str, variant: str, changes: dict[str, Any]) -> Iterator[str]:
