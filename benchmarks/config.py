@@ -23,7 +23,7 @@ from benchmarks.entries import (
 )
 from benchmarks.jobs import source
 from benchmarks.training import recipes
-from benchmarks.training.variants import BASE, LABELS, MADE_BY, TEXTS, expanded
+from benchmarks.training.variants import BASE, CONTROLS, LABELS, MADE_BY, TEXTS, expanded
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 LABELED = "labeled"
@@ -266,7 +266,10 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                     yield from _told(f"{where}.text", group.get("datasets", config["datasets"]), config)
                 if "draws" in changes:
                     yield from _draws(f"{where}.draws", changes["draws"], recipe, config["selection_seeds"])
-                others = [other for other in known[0] if other != variant and all(other in of for of in known)]
+                alike = {
+                    v for v, other in known[0].items() if v != variant and other.get("draws") == changes.get("draws")
+                }
+                others = [] if variant in CONTROLS else sorted(alike.intersection(*known))
                 yield from _changes(where, changes, choices | {AGAINST: others}, kinds)
 
 
@@ -275,6 +278,8 @@ def _changes(
 ) -> Iterator[str]:
     """What a variant changes: keys with certain `choices`, and knobs of certain `kinds`."""
     allowed = [*kinds, *choices]
+    if changes.keys() == {AGAINST}:
+        yield f"{where} = {changes}; expected something that it changes, too"
     for key, value in changes.items():
         if key not in allowed:
             yield f"{where}: {_unknown(key, allowed, 'key')}"

@@ -1,6 +1,7 @@
 """What the entries of a config mean: a model's module, recipe and budget; a dataset's rows, options and variants."""
 
 import re
+from collections.abc import Container
 from typing import Any
 
 from benchmarks.jobs import source
@@ -11,7 +12,7 @@ NOT_OPTIONS = ("make", "splits")
 """Keys of a dataset entry that are not options of its `make`."""
 
 AGAINST = "against"
-"""Key of a variant that changes nothing: the variant that it is compared with, in the place of the unchanged model."""
+"""Key of a variant's entry that training never sees: it names another variant, with which this one is compared."""
 
 
 def entry_of(config: dict[str, Any], model: str) -> dict[str, Any]:
@@ -87,6 +88,17 @@ def references_of(config: dict[str, Any], dataset: str) -> dict[str, dict[str, s
         for model in models_of(config, dataset)
     }
     return {model: variants for model, variants in named.items() if variants}
+
+
+def uses_of(config: dict[str, Any], dataset: str, recipes: Container[str]) -> dict[str, dict[str, str]]:
+    """By model and variant one of `recipes`, of variants that change nothing but the unchanged model's recipe to it."""
+    elsewhere, uses = references_of(config, dataset), dict[str, dict[str, str]]()
+    for model in models_of(config, dataset):
+        for variant, changes in variants_of(config, dataset, model).items():
+            alone = changes.keys() == {"recipe"} and variant not in elsewhere.get(model, {})
+            if alone and changes["recipe"] in recipes:
+                uses.setdefault(model, {})[variant] = changes["recipe"]
+    return uses
 
 
 def _variants(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:

@@ -27,9 +27,9 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     sizes, are refused.
 
     `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
-    versions, the SHA-256 of each pretrained model's weights, each verb's jobs with their size, seconds and highest
-    memory, a probe of this machine, and the gigabytes of cache and results: what `sgn plan` reckons with. Raises
-    SystemExit when the tier has not been run to its end.
+    versions, the SHA-256 of the weights that texts were read with (by name; several where they differ), each verb's
+    jobs with their size, seconds and highest memory, a probe of this machine, and the gigabytes of cache and results:
+    what `sgn plan` reckons with. Raises SystemExit when the tier has not been run to its end.
     """
     asked: dict[str, Any] = {}
     records: list[Path] = []
@@ -131,11 +131,13 @@ def _summary(made_of: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _weights(folders: Iterable[Path]) -> dict[str, str]:
-    """SHA-256 of the pretrained weights that texts were read with, by the model's name."""
+def _weights(folders: Iterable[Path]) -> dict[str, str | list[str]]:
+    """SHA-256 of the pretrained weights that texts were read with, by the model's name; a list where they differ."""
     files = (file for folder in folders for file in folder.glob("**/weights.json"))
-    read = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    return {one["name"]: one["sha256"] for one in sorted(read, key=lambda one: one["name"])}
+    found: dict[str, set[str]] = defaultdict(set)
+    for one in (json.loads(file.read_text(encoding="utf-8")) for file in files):
+        found[one["name"]].add(one["sha256"])
+    return {name: min(seen) if len(seen) == 1 else sorted(seen) for name, seen in sorted(found.items())}
 
 
 def _gigabytes(folder: Path) -> float:

@@ -7,11 +7,12 @@ rows, there with the recipe whose trials are charged to the row), `outcomes` (a 
 or cell: ok or why not), `description` (one row: size, contacts, texts), and a sample of the network to draw (`nodes`,
 `links`). Where recipes are fine-tuned, also `heads` (a row a recipe, split, seed and kind of students: how far its
 head can be trusted); where they are pretrained, `pretraining` (a row a recipe and split: its measure before and
-after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe, to
-one of these). `controls` (a row a control: what it shows, and the noise of that). But for families, `pairs` (a row a
-comparison of two rows: difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its
-probabilities, with the run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and
-measure: the gap between groups).
+after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe of
+the unchanged model, to one of these). Where variants are compared with others, `references` (a row each). `controls` (a
+row a control: what it shows, and the noise of that). But for families, `pairs` (a row a comparison of two rows:
+difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its probabilities, with the
+run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and measure: the gap between
+groups).
 """
 
 from collections.abc import Iterator
@@ -143,6 +144,9 @@ def run(
         frames |= _pretrainings(dataset, pretrainings)
         named = [(dataset, model, *pair) for model, variants in uses.items() for pair in variants.items()]
         frames["uses"] = pd.DataFrame(named, columns=COLUMNS["uses"])
+    if references:
+        others = [(dataset, model, *pair) for model, variants in references.items() for pair in variants.items()]
+        frames["references"] = pd.DataFrame(others, columns=COLUMNS["references"])
     for name, frame in frames.items():
         frame.to_parquet(output / f"{name}.parquet", index=False)
 

@@ -14,6 +14,7 @@ from benchmarks.entries import (
     settings_of,
     source_of,
     trials_of,
+    uses_of,
     variant_recipes,
     variants_of,
     without_text,
@@ -207,24 +208,6 @@ def finetunings_of(wildcards):
 def pretrainings_of(wildcards):
     """Folders with the states, and so the loss curves, of these recipes."""
     return [recipe_states(wildcards, recipe, "reporting") for recipe in pretrained_recipes(wildcards)]
-
-
-def uses_of(wildcards):
-    """These recipes by model and variant, of the variants that change nothing but the recipe of the unchanged model."""
-    recipes, elsewhere = pretrained_recipes(wildcards), references_of(config, wildcards.dataset)
-    return {
-        model: named
-        for model in models_of(config, wildcards.dataset)
-        if (
-            named := {
-                variant: changes["recipe"]
-                for variant, changes in variants_of(config, wildcards.dataset, model).items()
-                if changes.keys() == {"recipe"}
-                and changes["recipe"] in recipes
-                and variant not in elsewhere.get(model, {})
-            }
-        )
-    }
 
 
 def folders_of(kind, models):

@@ -19,7 +19,7 @@ rule score:
         **RESOURCES,
     params:
         code=code_of("benchmarks.score"),
-        uses=as_json(uses_of),
+        uses=as_json(lambda wildcards: uses_of(config, wildcards.dataset, pretrained_recipes(wildcards))),
         charges=as_json(charges_of),
         references=as_json(lambda wildcards: references_of(config, wildcards.dataset)),
         source=lambda wildcards: source_of(config, wildcards.dataset),

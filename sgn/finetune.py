@@ -70,7 +70,7 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def read(self, below: Reading, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
-        """States [U, H] and logits [U, K] of the distinct texts."""
+        """States [U, H] and logits [U, K] of the distinct texts, in the host's memory."""
         states = read_states(self.reader, below, device)
         return states.cpu(), self.head(states).cpu()
 

@@ -132,6 +132,15 @@ WRONG = [
         r"x.against = unknown 'x'; allowed",
     ),
     (put("ablations", "structure", "gcn", value={"x": {"layers": 1, "against": "text told"}}), r"unknown 'text told'"),
+    (put("ablations", "structure", "gcn", value={"x": {"against": "no residuals"}}), r"something that it changes, too"),
+    (
+        put(*CONTROL, "shuffled text", "against", value="rewired edges"),
+        r"text.against = unknown 'rewired edges'",
+    ),
+    (
+        put("ablations", "structure", "gcn", value={"x": {"layers": 1, "against": "permuted labels"}}),
+        r"x.against = unknown 'permuted labels'",
+    ),
     (put("ablations", "structure", "gcn", value={"x": {"labels": "some"}}), r"labels = unknown 'some'; allowed: perm"),
     (
         put("recipes", "minilm", "weights", value="./no/such"),

@@ -123,16 +123,16 @@ def test_the_table_tells_of_a_lost_variant(place: Path) -> None:
 
 def test_the_figure_has_a_panel_an_objective(place: Path) -> None:
     figure = load("benchmarks.figures.self_supervision").make(records.load([place], MODELS, CALL))
-    assert sorted(axis.get_label() for axis in figure.axes) == ["gains", "interactions", "tokens"]
+    assert sorted(axis.get_label() for axis in figure.axes) == ["gains", "interactions", "masked tokens"]
     panels = {axis.get_label(): axis for axis in figure.axes}
     assert [text.get_text() for text in panels["gains"].get_yticklabels()] == ["BERT+GCN\ntoy\nROC-AUC, n = 3 runs"]
     dots, interval, mean, _ = panels["gains"].get_lines()
     assert np.asarray(dots.get_xdata()).tolist() == pytest.approx([0.1, 0.1, 0.2]), "a run without its twin is left out"
     assert np.asarray(interval.get_xdata()).tolist() == [-0.1, 0.3]
     assert np.asarray(mean.get_xdata()).tolist() == [0.13]
-    thick = panels["tokens"].get_lines()[-1]
+    thick = panels["masked tokens"].get_lines()[-1]
     assert np.asarray(thick.get_ydata()).tolist() == [2.5, 2.0, 1.5], "the mean of two splits"
-    assert [text.get_text() for text in panels["tokens"].texts] == ["head\nalone"]
+    assert [text.get_text() for text in panels["masked tokens"].texts] == ["head\nalone"]
     assert not panels["interactions"].texts, "no head learns there"
     plt.close(figure)
 

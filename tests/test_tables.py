@@ -1,5 +1,6 @@
 """Every table and figure file, on records made up here: contents, footnotes, bytes, LaTeX that compiles."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -109,13 +110,19 @@ def test_an_ablation_against_another_says_so(folders: list[Path]) -> None:
     runs = pd.read_parquet(file)
     more = runs[runs["variant"] == "no edges"].assign(variant="nothing", validation=0.2, roc_auc=0.45)
     pd.concat([runs, more]).to_parquet(file, index=False)
-    of = {"question": "base", "model": "mlp", "reference": "mlp", "split": "", "verdict": "tied"}
-    compared = [of | {"variant": "nothing", "reference_variant": "no edges"}]
-    pd.DataFrame(compared, columns=COLUMNS["pairs"]).assign(dataset="toy").to_parquet(folders[0] / "pairs.parquet")
-    frame = table.load("benchmarks.tables.ablations").make(records.load(folders, MODELS, CALL))
+    named = pd.DataFrame([["toy", "mlp", "nothing", "no edges"]], columns=COLUMNS["references"])
+    named.to_parquet(folders[0] / "references.parquet")
+    make = table.load("benchmarks.tables.ablations").make
+    frame = make(records.load(folders, MODELS, CALL))
     assert [change for _, _, change in frame.index] == ["no edges", "nothing (against no edges)"]
     assert frame["Difference", "mean"].tolist() == pytest.approx([-0.1, -0.1])
     assert frame["On validation", "mean"].tolist() == pytest.approx([-0.05, -0.075])
+    pd.concat([runs[runs["variant"] == "base"], more]).to_parquet(file, index=False)  # the other one was lost
+    (alone,) = make(records.load(folders, MODELS, CALL)).to_dict("records")
+    assert alone["With it", "mean"] == pytest.approx(0.45)
+    assert math.isnan(alone["Difference", "mean"])
+    assert math.isnan(alone["On validation", "mean"])
+    assert alone["Runs", ""] == 0
 
 
 def test_a_new_model_stands_in_tables_and_figures(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import yaml
 from conftest import ROOT, copy_workflow, run
 
 from benchmarks.data.grid import cells
-from benchmarks.entries import models_of, recipe_of, without_text
+from benchmarks.entries import models_of, recipe_of, uses_of, variant_recipes, without_text
 from benchmarks.jobs.modules import load
 from benchmarks.tables.efficiency import READINGS
 from benchmarks.training.recipes import finetuned
@@ -58,6 +58,24 @@ def test_readings_of_the_efficiency_table_are_variants_of_the_config(tier: str) 
     (synthetic,) = (name for name in asked["datasets"] if name.startswith("synthetic"))
     holding = [a for a in asked["ablations"].values() if set(READINGS) & set(a["bert-gcn"])]
     assert all(synthetic in ablation.get("datasets", asked["datasets"]) for ablation in holding)
+
+
+def test_a_pretrained_recipe_counts_as_a_gain_over_the_unchanged_model_only() -> None:
+    asked = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
+    pretrained = [recipe for recipe, entry in asked["recipes"].items() if "pretrain" in entry]
+    uses = uses_of(asked, "webkb", pretrained)
+    assert "gpt2-clm-train" in pretrained
+    assert sorted(uses["transformer"].values()) == ["bert-base-graph", "bert-base-mlm-all", "bert-base-mlm-train"]
+    assert uses["transformer"]["interactions"] == "bert-base-graph"
+    assert uses_of(asked, "glasgow-cannabis", pretrained) == {}
+
+
+@pytest.mark.parametrize("tier", ["smoke", "default", "efficiency", "text", "paper"])
+def test_each_recipe_is_of_use(tier: str) -> None:
+    asked = yaml.safe_load((ROOT / "config" / f"{tier}.yaml").read_text(encoding="utf-8"))
+    used = {recipe_of(asked, model) for model in asked["models"]}
+    used |= {r for data in asked["datasets"] for m in asked["models"] for r in variant_recipes(asked, data, m)}
+    assert asked["recipes"].keys() <= used | {entry.get("tuned_as") for entry in asked["recipes"].values()}
 
 
 def finetuned_recipes(asked: dict, models: list[str]) -> list[dict]:

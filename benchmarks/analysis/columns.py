@@ -20,6 +20,7 @@ COLUMNS = {
     "curves": ["dataset", "recipe", "arm", "split", "epoch", "phase", "loss", "held_out"],
     "heads": ["dataset", "recipe", "split", "seed", "students", "accuracy", "confidence", "loss"],
     "uses": ["dataset", "model", "variant", "recipe"],
+    "references": ["dataset", "model", "variant", "reference"],
     "pairs": [
         "dataset", "question", "model", "variant", "reference", "reference_variant", "split", "metric", "by", "runs",
         "score", "score_low", "score_high", "reference_low", "reference_high", "difference", "low", "high", "p",

@@ -22,6 +22,8 @@ PRETRAINING = ("pretraining", "curves", "uses")
 """Tables that are there only where a dataset's recipes are pretrained."""
 HEADS = ("heads",)
 """Likewise, where they are fine-tuned."""
+REFERENCES = ("references",)
+"""Likewise, where a variant is compared with another one."""
 STATISTICS = ("pairs", "calibration", "fairness", "controls")
 """Tables that families, but for the last, and older records lack."""
 
@@ -80,7 +82,8 @@ class Records:
     pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
     curves: pd.DataFrame  # a row an epoch of these
     heads: pd.DataFrame  # a row a fine-tuned recipe, split, seed and kind of students: how far its head can be trusted
-    uses: pd.DataFrame  # a row a variant that changes nothing but the recipe, to one of these
+    uses: pd.DataFrame  # a row a variant that changes nothing but the unchanged model's recipe, to one of these
+    references: pd.DataFrame  # a row a variant that is compared with another one, not with the unchanged model
     pairs: pd.DataFrame  # a row a comparison, see benchmarks.analysis.comparisons
     calibration: pd.DataFrame  # a row a run and bin of probabilities
     fairness: pd.DataFrame  # a row a model, protected attribute and measure
@@ -137,7 +140,8 @@ def load(
 
     `timed` are those of timings.
     """
-    scored, optional = [folder for folder in folders if not _failure(folder)], (*PRETRAINING, *HEADS, *STATISTICS)
+    scored = [folder for folder in folders if not _failure(folder)]
+    optional = (*PRETRAINING, *HEADS, *REFERENCES, *STATISTICS)
 
     def frame(name: str, of: list[Path] = scored) -> pd.DataFrame:
         files = [file for f in of if (file := f / f"{name}.parquet").exists() or name not in optional]

@@ -18,12 +18,15 @@ from benchmarks.training.variants import BASE
 LineStyle = Literal["-", "--", ":", "-."]
 LINES: tuple[LineStyle, ...] = ("-", "--", ":", "-.")
 """Line styles of datasets, in the order of the config."""
-UNITS = {"tokens": "nats a token", "interactions": "nats a pair"}
+UNITS = {"masked tokens": "nats a token", "next tokens": "nats a token", "interactions": "nats a pair"}
 
 
 def make(records: Records) -> Figure:
     """Left: a panel an objective, for their losses have different units. Right: a row a dataset and model."""
-    curves = records.curves.assign(objective=np.where(records.curves["arm"] == "graph", "interactions", "tokens"))
+    measures = records.pretraining[["dataset", "recipe", "split", "measure"]]
+    curves = records.curves.merge(measures, on=["dataset", "recipe", "split"])
+    tokens = np.where(curves["measure"].str.startswith("masked"), *list(UNITS)[:2])
+    curves = curves.assign(objective=np.where(curves["arm"] == "graph", "interactions", tokens))
     objectives = [objective for objective in UNITS if (curves["objective"] == objective).any()]
     if not objectives:
         figure = plt.figure(figsize=(6.8, 1.2))

@@ -64,7 +64,7 @@ def _texts(model: pretrained.Pretrained, device: str, texts: int, low: int, high
             part = {name: rows[begin : begin + PLAIN_BATCH].to(where) for name, rows in inputs.items()}
             last = model.model.to(where)(**part).last_hidden_state
             mask = part["attention_mask"][..., None].to(last.dtype)
-            states.append(((last * mask).sum(1) / mask.sum(1)).cpu())
+            states.append((last * mask).sum(1) / mask.sum(1))
         return torch.cat(states)
 
     def theirs() -> Tensor:

@@ -20,15 +20,16 @@ def make(records: Records) -> pd.DataFrame:
                 runs.pivot_table(index=["split", "seed"], columns="variant", values=score)
                 for score in (metric, "validation")
             )
-            seen = [*runs["variant"].unique(), *_of(records.outcomes, dataset, model)["variant"]]
+            variants = [*runs["variant"].unique(), *_of(records.outcomes, dataset, model)["variant"]]
             compared = _of(records.pairs, dataset, model)
             compared = compared[compared["question"] == "base"]
-            against = dict(zip(compared["variant"], compared["reference_variant"], strict=True))
-            for variant in [v for v in dict.fromkeys(seen) if v not in (BASE, *CONTROLS)]:
-                score = table[variant] if variant in table else pd.Series(dtype=float)
+            named = _of(records.references, dataset, model)
+            against = dict(zip(named["variant"], named["reference"], strict=True))
+            for variant in [v for v in dict.fromkeys(variants) if v not in (BASE, *CONTROLS)]:
                 reference = against.get(variant, BASE)
-                difference = score - table[reference] if variant in table else score
-                seen_before = validated[variant] - validated[reference] if variant in validated else score
+                both, seen = (t.reindex(columns=[variant, reference]).astype(float) for t in (table, validated))
+                score, difference = both[variant], both[variant] - both[reference]
+                seen_before = seen[variant] - seen[reference]
                 label = label_of_change(variant)
                 label += "" if reference == BASE else f" (against {label_of_change(reference)})"
                 mark = marks.get((dataset, model, variant), "")
