@@ -22,7 +22,7 @@ from sgn.finetune import Config, finetune
 
 LAPS = 3
 """Epochs that a measurement takes, after one that it leaves out."""
-ROUNDS = 2
+ROUNDS = 4
 """Of epochs that take a minute."""
 TEXTS = 1000
 """Training texts at most, as in the default tier."""
