@@ -142,7 +142,7 @@ def test_groups_have_a_gain_each(place: Path) -> None:
     pd.concat([pairs.assign(split=split, runs=2) for split in ("0", "1")]).to_parquet(place / "pairs.parquet")
     figure = load("benchmarks.figures.self_supervision").make(records.load([place], MODELS, CALL))
     gains = next(axis for axis in figure.axes if axis.get_label() == "gains")
-    assert gains.get_yticklabels()[0].get_text().endswith("n = 2 runs in each of 0, 1")
+    assert gains.get_yticklabels()[0].get_text().endswith("n = 2 runs in each of\n0, 1")
     first, second = (np.asarray(gains.get_lines()[place].get_xdata()).tolist() for place in (0, 3))
     assert first + second == pytest.approx([0.1, 0.1, 0.2])
     plt.close(figure)

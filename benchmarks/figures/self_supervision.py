@@ -1,7 +1,8 @@
 """Self-supervision: held-out losses while it learns, and what a model gains by it on test students."""
 
+from collections.abc import Hashable
 from itertools import cycle
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -18,6 +19,8 @@ from benchmarks.training.variants import BASE
 LineStyle = Literal["-", "--", ":", "-."]
 LINES: tuple[LineStyle, ...] = ("-", "--", ":", "-.")
 """Line styles of datasets, in the order of the config."""
+GAP = 3
+"""Between the lines of one dataset and model and those of the next, in lines."""
 UNITS = {"masked tokens": "nats a token", "next tokens": "nats a token", "interactions": "nats a pair"}
 
 
@@ -37,7 +40,7 @@ def make(records: Records) -> Figure:
     rows = [(d, m) for d in records.datasets for m in records.models if (d, m) in compared]
     figure, axes = plt.subplot_mosaic(
         [[objective, "gains"] for objective in objectives],
-        figsize=(6.8, max(1.7 * len(objectives), 0.8 * len(rows)) + 0.9),
+        figsize=(6.8, max(1.7 * len(objectives), 0.12 * (len(gains) + GAP * len(rows))) + 0.9),
         width_ratios=[1, 1.1],
         layout="constrained",
     )
@@ -94,28 +97,35 @@ def _differences(axis: Axes, records: Records, gains: pd.DataFrame, rows: list[t
         axis.set_axis_off()
         axis.text(0.5, 0.5, "no model was run with and without it", ha="center", va="center", fontsize=7)
         return
-    names = []
-    for place, (dataset, model) in enumerate(rows):
+    names, places, end = [], [], 0
+    for dataset, model in rows:
         own = gains[(gains["dataset"] == dataset) & (gains["model"] == model)].to_dict("records")
         own.sort(key=lambda gain: list(ARMS).index(gain["arm"]))
-        for shift, gain in zip(np.linspace(-0.26, 0.26, len(own)) if len(own) > 1 else [0], own, strict=True):
+        for place, gain in enumerate(own, end):
             color, pairs = ARM_COLORS[gain["arm"]], records.paired(dataset, model, gain["variant"])
             runs = (pairs[gain["variant"]] - pairs[BASE]).loc[[gain["split"]] if gain["split"] else slice(None)]
-            axis.plot(runs, np.full(len(runs), place + shift), ".", color=color, alpha=0.5, markersize=4)
-            axis.plot([gain["low"], gain["high"]], [place + shift] * 2, color=color, linewidth=1.4)
+            axis.plot(runs, np.full(len(runs), place), ".", color=color, alpha=0.5, markersize=4)
+            axis.plot([gain["low"], gain["high"]], [place] * 2, color=color, linewidth=1.4)
             axis.plot(
-                gain["difference"], place + shift, color=color, marker=ARM_MARKERS[gain["arm"]], markersize=6,
+                gain["difference"], place, color=color, marker=ARM_MARKERS[gain["arm"]], markersize=6,
                 markeredgecolor="white", zorder=3,
             )  # fmt: skip
-        split = dict.fromkeys(g["split"] for g in own)
-        groups = f" {'in each of' if len(split) > 1 else 'on'} {', '.join(split)}" if all(split) else ""
-        names.append(
-            f"{label(model)}\n{dataset}\n{METRICS[records.metric(dataset)]}, n = {own[0]['runs']} runs{groups}"
-        )
+        names.append(f"{label(model)}\n{dataset}\n{METRICS[records.metric(dataset)]}, {_runs(own)}")
+        places.append(end + (len(own) - 1) / 2)
+        end += len(own) + GAP
     axis.axvline(0, color=GREY, linewidth=0.9, zorder=1)
-    axis.set_yticks(range(len(rows)), names, fontsize=7)
-    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_yticks(places, names, fontsize=7)
+    axis.set_ylim(end - (GAP + 1) / 2, -(GAP + 1) / 2)
     axis.grid(visible=False, axis="y")
     axis.grid(visible=True, axis="x")
     axis.set_xlabel("score with it minus score without it")
     axis.set_title("Gain on test students\n(mean, 95 % interval, dots: runs)", loc="left")
+
+
+def _runs(gains: list[dict[Hashable, Any]]) -> str:
+    """How many there are; where groups have a line each, their names in the order of the lines of an arm."""
+    runs, groups = f"n = {gains[0]['runs']} runs", list(dict.fromkeys(gain["split"] for gain in gains))
+    if not all(groups):
+        return runs
+    each = f"{runs} {'in each of' if len(groups) > 1 else 'on'}"
+    return f"{each}\n" + ",\n".join(", ".join(groups[i : i + 2]) for i in range(0, len(groups), 2))
