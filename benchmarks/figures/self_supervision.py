@@ -75,12 +75,13 @@ def _losses(axis: Axes, curves: pd.DataFrame, objective: str, lines: dict[str, L
     if (curves["phase"] == "head alone").any():
         axis.axvspan(-0.35, 0.35, color="#EEEEEE", zorder=0, linewidth=0)
         axis.text(0, 0.03, "head\nalone", transform=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=6.5)
-    splits = curves.groupby("dataset")["split"].nunique().max()
+    counts = curves.groupby("dataset")["split"].nunique()
+    most = f"{'' if counts.nunique() == 1 else 'up to '}{counts.max()} splits"
     axis.set_xlim(-0.4, curves["epoch"].max() + 0.2)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.margins(y=0.12)
     axis.set_ylabel(f"held-out loss\n({UNITS[objective]})")
-    axis.set_xlabel(f"epoch (mean of {splits} splits, thin: each)" if splits > 1 else "epoch (one split)")
+    axis.set_xlabel(f"epoch (mean of {most}, thin: each)" if counts.max() > 1 else "epoch (one split)")
     axis.set_title(f"Learning from {objective}", loc="left")
 
 
