@@ -76,7 +76,7 @@ def _losses(axis: Axes, curves: pd.DataFrame, objective: str, lines: dict[str, L
         axis.axvspan(-0.35, 0.35, color="#EEEEEE", zorder=0, linewidth=0)
         axis.text(0, 0.03, "head\nalone", transform=axis.get_xaxis_transform(), ha="center", va="bottom", fontsize=6.5)
     counts = curves.groupby("dataset")["split"].nunique()
-    most = f"{'' if counts.nunique() == 1 else 'up to '}{counts.max()} splits"
+    most = f"{'' if counts.min() == counts.max() else 'up to '}{counts.max()} splits"
     axis.set_xlim(-0.4, curves["epoch"].max() + 0.2)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.margins(y=0.12)
