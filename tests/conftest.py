@@ -21,12 +21,12 @@ MIRROR = Path(os.environ.get("SGN_MIRROR", ROOT.parent / "shared" / "data"))
 os.environ["SGN_MIRROR"] = str(MIRROR)  # tests run the workflow from other folders
 
 
-LONGEST = ("test_workflow.py", "test_supervise.py")
+LONGEST = ("test_workflow.py", "test_timing.py", "test_supervise.py", "test_tiers.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first: a worker that starts one of them last would keep the others waiting."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def random_graph(students: int = 40, edges: int = 120, directed: bool = True, seed: int = 0) -> StudentGraph:

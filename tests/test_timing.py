@@ -1,5 +1,6 @@
 """Timings: the clock waits for the device, rounds are fair, ratios and growth are right, a change is seen."""
 
+import gc
 import json
 import re
 import threading
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from child import hold
 from conftest import ROOT
 
 from benchmarks import compare_timing, cost, keep, table, timing
@@ -128,15 +130,10 @@ def test_rounds_interleave_after_a_warm_up() -> None:
     assert set(rows["flops"]) == {3}
 
 
-def _hold(megabytes: int) -> float:
-    array = np.ones(megabytes * 1_000_000 // 8)
-    return clock.peak_gigabytes("cpu") + 0 * array[0]
-
-
 def test_memory_is_that_of_the_child() -> None:
     """A small child of a large parent is small, and one that holds more by as much is larger by as much."""
     parent = np.ones(400_000_000 // 8)
-    small, large = clock.in_child(_hold, 1), clock.in_child(_hold, 301)
+    small, large = clock.in_child(hold, 1), clock.in_child(hold, 301)
     assert large - small == pytest.approx(0.3, abs=0.02)
     assert small < clock.peak_gigabytes("cpu") - 0.2
     assert parent[0] == 1
@@ -190,6 +187,7 @@ def rows(sizes: dict[str, dict[str, Any]]) -> pd.DataFrame:
     with patch.context():
         for suite, of in sizes.items():
             for group in load(f"benchmarks.speed.{suite}").groups(**of):
+                gc.freeze()  # what is loaded by now: garbage is collected before each measurement
                 key = {"suite": suite, "group": group.name, "size": group.size}
                 found += [key | row for row in timing.measured(suite, group, 2, "cpu")]
     patch.undo()

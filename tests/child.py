@@ -1,0 +1,11 @@
+"""What a test lets a process of its own do: apart from the tests, all of whose imports that process would repeat."""
+
+import numpy as np
+
+from benchmarks.speed import clock
+
+
+def hold(megabytes: int) -> float:
+    """The gigabytes that a process has held at most when it holds an array of so many megabytes."""
+    array = np.ones(megabytes * 1_000_000 // 8)
+    return clock.peak_gigabytes("cpu") + 0 * array[0]
