@@ -1,4 +1,4 @@
-"""What a test lets a process of its own do: apart from the tests, all of whose imports that process would repeat."""
+"""Functions that tests run in a process of their own: it imports their module, and a file of tests imports much."""
 
 import numpy as np
 

@@ -187,9 +187,10 @@ def rows(sizes: dict[str, dict[str, Any]]) -> pd.DataFrame:
     with patch.context():
         for suite, of in sizes.items():
             for group in load(f"benchmarks.speed.{suite}").groups(**of):
-                gc.freeze()  # what is loaded by now: garbage is collected before each measurement
+                gc.freeze()  # else the collection before each measurement walks all that this session has loaded
                 key = {"suite": suite, "group": group.name, "size": group.size}
                 found += [key | row for row in timing.measured(suite, group, 2, "cpu")]
+    gc.unfreeze()
     patch.undo()
     return pd.DataFrame(found).reindex(columns=list(timings.ROWS))
 
