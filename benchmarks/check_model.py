@@ -16,7 +16,7 @@ def run(model: str, /, role: str = "model") -> int:
     """
     if role not in ("model", "control"):
         raise SystemExit(f"role = {role!r}; expected model or control")
-    sys.path.insert(0, str(Path.cwd()))  # as in a job: what stands beside the Snakefile can be imported
+    sys.path.append(str(Path.cwd()))  # as in a job: what stands beside the Snakefile can be imported
     here = Path(model)
     try:
         module = load(str(here.resolve()) if here.is_file() else model)

@@ -65,7 +65,7 @@ def run(config: Path = Path("config/default.yaml"), reference: Path = REFERENCE)
 
 def dry_run(config: Path) -> str:
     """Snakemake's plan with the jobs' commands."""
-    call = [sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--configfile", str(config)]
+    call = [sys.executable, "-P", "-m", "snakemake", "--dry-run", "--printshellcmds", "--configfile", str(config)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
@@ -171,7 +171,7 @@ def probe(threads: int) -> dict[str, float]:
         return used.ru_utime + used.ru_stime
 
     before, began = torch.get_num_threads(), children()
-    subprocess.run([sys.executable, "-c", "import torch, pandas, scipy.stats"], check=True)
+    subprocess.run([sys.executable, "-P", "-c", "import torch, pandas, scipy.stats"], check=True)
     start = children() - began
     torch.set_num_threads(threads)
     try:

@@ -3,7 +3,6 @@
 Started by `benchmarks.jobs.supervise`, which sees to all that a process cannot tell of itself.
 """
 
-import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +30,3 @@ def work(verb: str, flags: Sequence[str]) -> int:
         Outcome(status, reason, needs=getattr(error, "needs", ())).write(part)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(work(sys.argv[1], sys.argv[2:]))

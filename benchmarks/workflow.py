@@ -73,7 +73,9 @@ def device_for(name: str) -> str:
     if not any(Path("/dev").glob("nvidia[0-9]*")):  # asking torch takes seconds
         return "cpu"
     asked = "import torch; print('cuda' if torch.cuda.is_available() else 'cpu')"
-    return subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [sys.executable, "-P", "-c", asked], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 _held: list[IO[str]] = []  # a lock's file must stay open

@@ -16,7 +16,8 @@ from conftest import ROOT, learnable, run
 from benchmarks import workflow
 from benchmarks.config import ConfigError
 from benchmarks.data.storage import save_dataset
-from benchmarks.jobs import outcome, supervise
+from benchmarks.jobs import modules, outcome, supervise
+from benchmarks.jobs.modules import load
 
 MODEL = '''
 """A broken model."""
@@ -114,6 +115,25 @@ def test_a_broken_model_leaves_its_reason(place: Path, body: str, limits: tuple[
     assert ended.origin == "results/t/predictions/toy/broken"
     folder = place / "results/t/predictions/toy/broken"
     assert sorted(p.name for p in folder.iterdir()) == ["outcome.json", "provenance.json"]
+
+
+def test_a_model_may_be_called_as_a_library_is(place: Path) -> None:
+    names = ("random.py", "copy.py", "types.py", "numpy.py")
+    for name in names:
+        (place / name).write_text(MODEL.format(body="report(1, 0.5)", value="0.5"), encoding="utf-8")
+    done = run(["sgn", *flags(place, "random.py")], place, PYTHONPATH=str(ROOT))
+    ended = outcome.read(place / "results/t/predictions/toy/broken")
+    assert (done.returncode, ended.status) == (0, "ok"), done.stderr + ended.reason
+    here = {Path(name).stem: sys.modules[Path(name).stem] for name in names}
+    for name in names:
+        assert load(str(place / name)).Config()
+    assert here == {name: sys.modules[name] for name in here}
+
+
+def test_an_import_path_that_python_takes_for_a_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(modules, "module_file", lambda name: ROOT / f"{name}.py")
+    with pytest.raises(ImportError, match=r"'random' is .*random.py; to have .*random.py, name it random.py"):
+        load("random")
 
 
 def test_what_follows_passes_the_outcome_on(place: Path) -> None:

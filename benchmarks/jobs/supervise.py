@@ -31,6 +31,9 @@ POLL_SECONDS = 0.2
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 """Lets glibc keep what is freed; else each epoch's arrays of thousands of students come from the kernel anew."""
 
+START = "import sys; sys.path.append(''); from benchmarks.worker import work; sys.exit(work(sys.argv[1], sys.argv[2:]))"
+"""The worker. The working folder comes last, so that a model beside the Snakefile may be called random.py."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -91,7 +94,7 @@ def _work(
     began, peak = time.monotonic(), 0.0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.worker", *worker],
+        [sys.executable, "-P", "-c", START, *worker],
         env=_environment(limits.threads),
         preexec_fn=_die_with_parent(),
     )
