@@ -150,7 +150,6 @@ def test_text_is_own_words_newest_first(tmp_path: Path) -> None:
     more = [
         post("q", 0, 31, "t1", "> Her later words.\nMine. >!Hidden!<\n>!Mine, too!<\n > Hers."),
         post("e", 0, 32, "t1", "As I said.\nEDIT 2: thanks, all!\nIt worked."),
-        post("d", 0, 33, "t1", "[deleted]"),
         post("u", 0, 34, None, "I credit: the editor."),
         post("late", 0, 42, None, "After the cut-off."),
     ]
@@ -160,7 +159,7 @@ def test_text_is_own_words_newest_first(tmp_path: Path) -> None:
     )
     assert texts[0].split() == own.split()
     assert texts[1] == "Text c1.\nTitle t1\nText t1."
-    wordless = [post("x", 12, 1, "t0", "[removed]"), post("y", 12, 2, "t0", "> quoted")]
+    wordless = [post("x", 12, 1, "t0", "> asked"), post("y", 12, 2, "t0", "> quoted")]
     assert reddit_college.make(saved(tmp_path, *wordless), []).graph.texts[-1] == ""
 
 
@@ -228,6 +227,21 @@ def test_does_not_read_what_the_crawl_saw_later(tmp_path: Path) -> None:
     assert not differences(plain, reddit_college.make(written(tmp_path, table(popular)), []))
     stranger = [p | {"author": None, "text": "[deleted]"} if p["key"] == "once" else p for p in term()]
     assert not differences(plain, reddit_college.make(written(tmp_path, table(stranger)), []))
+
+
+@pytest.mark.parametrize("mark", reddit_college.GONE)
+def test_a_removed_post_is_the_same_whether_its_author_is_still_named_or_not(tmp_path: Path, mark: str) -> None:
+    asks = [post("asks", 0, 30, None), post("more", 3, 31, "asks"), post("back9", 9, 60, "t0")]
+
+    def without(author: int | None) -> Dataset:
+        gone = [p | {"text": mark, "author": author} if p["key"] in ("asks", "back9") else p for p in term(*asks)]
+        return reddit_college.make(written(tmp_path, table(gone)), [])
+
+    nobody, named = without(None), without(0)
+    assert not differences(nobody, named), "neither its title, nor a count, nor a tie"
+    assert nobody.labels.tolist() == named.labels.tolist()
+    assert "Title asks" not in named.graph.texts[0]
+    assert differences(named, reddit_college.make(saved(tmp_path, *asks), [])) == {"x", "texts", "edges", "weights"}
 
 
 # thread files
