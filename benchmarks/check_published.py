@@ -32,7 +32,7 @@ from benchmarks.jobs.provenance import provenance
 from benchmarks.jobs.source import code_hash
 from benchmarks.training.runs import fit_of
 from benchmarks.training.views import arithmetic, torch_device
-from sgn.fit import EarlyStopping
+from sgn.fit import DivergedError, EarlyStopping
 from sgn.graph import TrainingView
 
 MARGIN = 0.5  # points; what two standard errors of a published mean come to
@@ -215,11 +215,14 @@ def _scores(reference: Reference, dataset: Dataset, runs: int, cache: Path, wher
 def _score(
     model: str, config: Any, dataset: Dataset, split: Split, seed: int, report: EarlyStopping, where: torch.device
 ) -> dict[str, np.ndarray]:
-    """Train on a split, and the test score in percent."""
+    """Train on a split, and the test score in percent; raises DivergedError for a model that gives none."""
     view = _view(dataset, split).to(where)
     probabilities = fit_of(load(model))(config, view, seed, report)(view.graph).detach().cpu()
     found, truth = probabilities[torch.from_numpy(split.test)], torch.from_numpy(dataset.labels[split.test])
-    return {"test": np.array(100 * dataset.task.score(found, truth))}
+    score = dataset.task.score(found, truth)
+    if math.isnan(score):
+        raise DivergedError(f"{model}, seed {seed}: the predictor gave numbers that are not finite")
+    return {"test": np.array(100 * score)}
 
 
 def _view(dataset: Dataset, split: Split) -> TrainingView:

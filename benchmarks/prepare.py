@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data import raw
+from benchmarks.data.dataset import check_classes
 from benchmarks.data.leaks import suspicions
 from benchmarks.data.storage import save_dataset
 from benchmarks.jobs.modules import load
@@ -23,6 +24,10 @@ def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, out
         raise ValueError(f"{make} says TEXT = False, and {sum(map(bool, dataset.graph.texts))} students have one")
     if "labeled" in options:
         dataset = thinned(dataset, options["labeled"])
+    try:
+        check_classes(dataset)
+    except ValueError as error:
+        raise ValueError(f"{make}: {error}") from error
     found = suspicions(dataset)
     for line in found:
         print(line)

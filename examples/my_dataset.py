@@ -39,5 +39,5 @@ def make(raw: Path, splits: Sequence[str], cutoff: int = 28) -> Dataset:
         ),
         labels=labels, task=Task("binary", ("stays", "drops out")), target=f"drops out after day {cutoff}",
         text="genuine", replication="folds",
-        splits={str(split): random_split(np.arange(len(labels)), int(split), 0.6, 0.2) for split in splits},
+        splits={str(split): random_split(labels, int(split), 0.6, 0.2) for split in splits},
     )  # fmt: skip

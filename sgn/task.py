@@ -105,7 +105,12 @@ class Task:
         return yes - no
 
     def score(self, probabilities: Tensor, labels: Tensor) -> float:
-        """Validation score of probabilities [n, K] (or anything monotone in them) for labels [n] or [n, K]."""
+        """Validation score of probabilities [n, K] (or anything monotone in them) for labels [n] or [n, K].
+
+        NaN where one of them is: a diverged model ranks nobody, and `Report` refuses that score.
+        """
+        if probabilities.isnan().any():
+            return math.nan
         if self.kind == "multilabel":
             columns = [
                 (p[known], y[known]) for p, y in zip(probabilities.T, labels.T, strict=True) for known in [y >= 0]
@@ -119,8 +124,10 @@ class Task:
 def roc_auc(scores: Tensor, labels: Tensor) -> float:
     """Area under the ROC curve: the share of (positive, negative) pairs in the right order, ties counted half.
 
-    Raises ValueError when a class is missing, for which the area is not defined.
+    NaN where a score is. Raises ValueError when a class is missing, for which the area is not defined.
     """
+    if scores.isnan().any():
+        return math.nan
     positive, negative = scores[labels == 1], scores[labels == 0].sort().values
     if len(positive) == 0 or len(negative) == 0:
         raise ValueError(f"ROC-AUC needs both classes; labels have {len(positive)} positive, {len(negative)} negative")

@@ -1,15 +1,17 @@
 """What holds for every dataset file; what each of them means is tested in tests/datasets/."""
 
 import re
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, learnable
 
 from benchmarks import prepare
+from benchmarks.data.dataset import check_classes, random_split
 from benchmarks.data.storage import load_graph
 from benchmarks.jobs.source import literal
 
@@ -32,6 +34,65 @@ def test_a_dataset_that_denies_its_texts_is_refused(tmp_path: Path) -> None:
     (tmp_path / "made_up.py").write_text(code, encoding="utf-8")
     with pytest.raises(ValueError, match="says TEXT = False, and 60 students have one"):
         prepare.run(str(tmp_path / "made_up.py"), ["0"], {}, tmp_path, tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "value", "word"),
+    [
+        ("binary", "test", 1, "yes"),
+        ("binary", "validation", 0, "no"),
+        ("binary", "train", 1, "yes"),
+        ("multilabel", "test", 1, "b: yes"),
+        ("multilabel", "validation", 0, "b: no"),
+    ],
+)
+def test_a_side_that_lacks_a_class_is_refused_by_name(
+    tmp_path: Path, kind: str, side: str, value: int, word: str
+) -> None:
+    (tmp_path / "made_up.py").write_text(
+        "from dataclasses import replace\nfrom conftest import learnable\n"
+        "def make(raw, splits, column):\n"
+        f"    data = learnable({kind!r}, students=60)\n"
+        f"    labels, side = data.labels.copy(), data.splits['1'].{side}\n"
+        f"    labels[(side, column) if labels.ndim == 2 else side] = {1 - value}\n"
+        "    return replace(data, labels=labels, splits={name: data.splits[name] for name in splits})\n",
+        encoding="utf-8",
+    )
+    size = {"train": 30, "validation": 15, "test": 15}[side]
+    metric = f"made_up.py: split '1': none of the {size} {side} students has the label '{word}', and roc_auc means"
+    with pytest.raises(ValueError, match=metric):
+        prepare.run(str(tmp_path / "made_up.py"), ["1"], {"column": 1}, tmp_path, tmp_path, tmp_path)
+
+
+def test_with_several_classes_one_may_be_missing_on_a_side_but_not_all_others() -> None:
+    data = learnable("multiclass", students=60)
+    test, labels = data.splits["0"].test, data.labels.copy()
+    labels[test] = labels[test] % 2
+    check_classes(replace(data, labels=labels))
+    labels[test] = 1
+    with pytest.raises(ValueError, match="split '0': none of the 15 test students has the label 'a', and accuracy"):
+        check_classes(replace(data, labels=labels))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_random_split_has_each_class_in_proportion_and_goes_by_its_name(seed: int) -> None:
+    labels = np.random.default_rng(5).permutation(np.repeat([-1, 0, 1, 2], [40, 12, 48, 200]))
+    split = random_split(labels, seed, 0.5, 0.25)
+    sides = [split.train, split.validation, split.test]
+    assert [len(ids) for ids in sides] == [130, 65, 65]
+    assert not len(split.hidden)
+    counts = np.array([np.bincount(labels[ids], minlength=3) for ids in sides])  # refuses the unlabeled
+    assert np.abs(counts - np.outer([0.5, 0.25, 0.25], [12, 48, 200])).max() < 1.5
+    again, other = random_split(labels, seed, 0.5, 0.25), random_split(labels, seed + 1, 0.5, 0.25)
+    assert np.array_equal(again.test, split.test)
+    assert not np.array_equal(other.test, split.test)
+
+
+def test_a_class_of_one_is_on_one_side_and_any_of_them() -> None:
+    labels = np.array([0] * 9 + [1])
+    splits = [random_split(labels, seed, 0.4, 0.3) for seed in range(20)]
+    holding = {side for split in splits for side in ("train", "validation", "test") if 9 in getattr(split, side)}
+    assert holding == {"train", "validation", "test"}
 
 
 def test_the_example_builds_its_graph_at_the_cutoff(tmp_path: Path) -> None:

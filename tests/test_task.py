@@ -6,6 +6,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from sgn.fit import DivergedError, EarlyStopping
 from sgn.task import Task, roc_auc
 
 
@@ -35,6 +36,19 @@ def test_roc_auc_equals_scikit_learn_with_ties(seed: int) -> None:
 def test_roc_auc_needs_both_classes() -> None:
     with pytest.raises(ValueError, match="needs both classes"):
         roc_auc(torch.rand(3), torch.ones(3))
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
+def test_a_diverged_model_has_no_score_and_its_run_fails(kind: str) -> None:
+    task, nan = Task(kind, ("a", "b")), math.nan
+    labels = torch.tensor([[1, 0], [0, 1]]) if kind == "multilabel" else torch.tensor([1, 0])
+    for lost in (torch.full((2, task.num_outputs), nan), torch.tensor([[0.9, 0.1], [nan, 0.9]])[:, : task.num_outputs]):
+        score = task.score(lost, labels)
+        assert math.isnan(score)
+        with pytest.raises(DivergedError, match="validation score nan"):
+            EarlyStopping(5, 5)(1, score)
+    assert math.isnan(roc_auc(torch.tensor([nan, 0.5]), torch.tensor([1, 0])))
+    assert math.isnan(roc_auc(torch.tensor([0.5, nan]), torch.tensor([1, 0])))
 
 
 def test_task_refuses_another_kind() -> None:

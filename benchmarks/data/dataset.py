@@ -118,9 +118,42 @@ class Dataset:
             raise ValueError(f"split {name!r}: person {twice[0]} is both trained on and tested ({len(twice)} in all)")
 
 
-def random_split(labeled: np.ndarray, seed: int, train: float, validation: float) -> Split:
-    """Transductive split of the labeled ids by one permutation; what remains is test."""
-    order = np.random.RandomState(seed).permutation(labeled)
+def check_classes(dataset: Dataset) -> None:
+    """Raise ValueError for the first side of a split on which the score is not defined, or nothing can be learned.
+
+    ROC-AUC wants both classes, of a multilabel task both answers to each question. With several classes the score is
+    accuracy and one may be missing on a side, but not all but one.
+    """
+    classes = dataset.task.classes
+    for name, split in dataset.splits.items():
+        for side in ("train", "validation", "test"):
+            labels = dataset.labels[getattr(split, side)]
+            if dataset.task.kind == "multilabel":
+                asked = [(k, yes) for k in range(len(classes)) for yes in (0, 1)]
+                absent = [f"{classes[k]}: {('no', 'yes')[yes]}" for k, yes in asked if yes not in labels[:, k]]
+            else:
+                absent = [word for value, word in enumerate(classes) if value not in labels]
+                absent = absent if len(absent) >= len(classes) - 1 else []
+            if absent:
+                raise ValueError(
+                    f"split {name!r}: none of the {len(labels)} {side} students has the label {absent[0]!r}, and "
+                    f"{dataset.task.metric} means nothing there. Stratify the split, or leave it out of the config"
+                )
+
+
+def random_split(labels: np.ndarray, seed: int, train: float, validation: float) -> Split:
+    """Transductive split of the labeled students (label >= 0), each class in proportion; what remains is test.
+
+    Each class in random order lies evenly over a line, which is cut at the sizes of the sides. scikit-learn's
+    `train_test_split` would refuse a class of one or two students, which is legal where the score is accuracy.
+    """
+    rng = np.random.RandomState(seed)
+    order = rng.permutation(np.flatnonzero(labels >= 0))
+    place = np.empty(len(order))
+    for value in np.unique(labels[order]):
+        mine = np.flatnonzero(labels[order] == value)
+        place[mine] = (np.arange(len(mine)) + rng.random_sample()) / len(mine)
+    order = order[np.argsort(place, kind="stable")]
     first = int(train * len(order))
     second = first + int(validation * len(order))
     return Split(np.sort(order[:first]), np.sort(order[first:second]), np.sort(order[second:]), np.array([], np.int64))

@@ -149,7 +149,7 @@ def make(
         target=task,
         text="template",
         replication="folds",
-        splits=named(splits, _splits(raw, school, np.flatnonzero(labels >= 0))),
+        splits=named(splits, _splits(raw, school, labels)),
         remarks=(*target.remarks, *_unverified(file)),
         protected={} if target.column == "gender" else {"gender": _codes_as_words(columns["gender"])},
     )
@@ -178,11 +178,11 @@ def _unverified(file: Path) -> list[str]:
     ]
 
 
-def _splits(raw: Path, school: str, labeled: np.ndarray) -> dict[str, Split]:
+def _splits(raw: Path, school: str, labels: np.ndarray) -> dict[str, Split]:
     """All splits of the labeled members; raises ValueError where the published ones are about others."""
     if school != PENN:
-        return {str(seed): random_split(labeled, seed, 0.5, 0.25) for seed in SEEDS}
-    nobody = np.array([], np.int64)
+        return {str(seed): random_split(labels, seed, 0.5, 0.25) for seed in SEEDS}
+    labeled, nobody = np.flatnonzero(labels >= 0), np.array([], np.int64)
     splits = {}
     with np.load(raw / PENN_SPLITS, allow_pickle=False) as arrays:
         for i in SEEDS:

@@ -4,8 +4,8 @@ Nodes are authors of r/college, r/GradSchool and r/CollegeMajors in the fall ter
 before the cut-off; the text is what they wrote until then, and edges say who answered whom.
 
 Collected by the Emory NLP group, https://github.com/emorynlp/reddit-college; no paper is stated. Upvotes are as of the
-crawl, which may be later than the cut-off, and are no inputs. Neither is an author's number, which tells when they came.
-What was removed by the crawl counts as nobody's, for nothing tells when that was.
+crawl, which may be later than the cut-off, and are no inputs. Neither is an author's number, which tells when they
+came. What was removed by the crawl counts as nobody's, for nothing tells when that was.
 Floor 2.
 """
 

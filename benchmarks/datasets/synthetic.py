@@ -138,7 +138,6 @@ def make(
 
     both = [(pairs, weights)] if directed else [(pairs, weights), (pairs[::-1], weights)]
     names = tuple(BEHAVIORS[classes])
-    everybody = np.arange(students)
     return Dataset(
         graph=StudentGraph(
             x=torch.from_numpy(x.astype(np.float32)),
@@ -153,7 +152,7 @@ def make(
         target="drops out" if classes == 2 else "behavior",
         text="drawn",
         replication="folds",
-        splits={name: random_split(everybody, int(name), train, validation) for name in map(str, splits)},
+        splits={name: random_split(labels, int(name), train, validation) for name in map(str, splits)},
         truth=Truth(
             prior=prior,
             noise=noise,

@@ -43,7 +43,7 @@ def learnable(
         weights=torch.ones(pairs.shape[1]),
         directed=directed,
     )
-    splits = {str(s): random_split(np.arange(students), s, 0.5, 0.25) for s in (0, 1)}
+    splits = {str(s): random_split(labels, s, 0.5, 0.25) for s in (0, 1)}
     if inductive:
         splits = {name: replace(split, hidden=split.test) for name, split in splits.items()}
     if kind == "multilabel":

@@ -285,7 +285,9 @@ def test_published_splits_of_penn94() -> None:
         labeled = np.sort(np.concatenate([arrays[f"{side}_0"] for side in facebook100.SIDES]))
         assert [len(arrays[f"{side}_4"]) for side in facebook100.SIDES] == [19407, 9703, 9705]
     assert (len(labeled), labeled[-1] < 41554) == (38815, True)
-    splits = facebook100._splits(folder, "Penn94", labeled)
+    known = np.full(41_554, -1)
+    known[labeled] = 0
+    splits = facebook100._splits(folder, "Penn94", known)
     assert list(splits) == list("01234")
 
 
