@@ -1,6 +1,7 @@
 """What the Snakefile needs of the process it runs in: the environment of its jobs, and a lock."""
 
 import fcntl
+import functools
 import json
 import os
 import shlex
@@ -70,12 +71,25 @@ def device_for(name: str) -> str:
     """The device that a config's `device` means on this machine: "auto" is a GPU where torch finds one."""
     if name != "auto":
         return name
-    if not any(Path("/dev").glob("nvidia[0-9]*")):  # asking torch takes seconds
-        return "cpu"
-    asked = "import torch; print('cuda' if torch.cuda.is_available() else 'cpu')"
-    return subprocess.run(
-        [sys.executable, "-P", "-c", asked], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return "cuda" if any(Path("/dev").glob("nvidia[0-9]*")) and _gpus() else "cpu"  # asking torch takes seconds
+
+
+def name_of(device: str) -> str:
+    """A device's own name, the GPUs' where it is "cuda": what is computed depends on it."""
+    return ", ".join(_gpus()) if device == "cuda" else device
+
+
+@functools.cache
+def _gpus() -> list[str]:
+    """Names of the kinds of GPUs that torch finds."""
+    asked = "import torch; print(*(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())), sep='\\n')"
+    found = subprocess.run([sys.executable, "-P", "-c", asked], capture_output=True, text=True, check=True).stdout
+    return sorted(set(found.split("\n")) - {""})
+
+
+def in_words(environment: Mapping[str, str]) -> str:
+    """An environment as a param of the rules that compute in it."""
+    return ", ".join(f"{name} {version}" for name, version in environment.items())
 
 
 _held: list[IO[str]] = []  # a lock's file must stay open

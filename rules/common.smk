@@ -20,8 +20,9 @@ from benchmarks.entries import (
     without_text,
 )
 from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
+from benchmarks.jobs.environment import COMPUTING, DRAWING, environment
 from benchmarks.jobs.source import code_hash
-from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs
+from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs, in_words, name_of
 
 TIER = config["tier"]
 COMMAND = command(workflow.configfiles, workflow.config_settings.config)
@@ -38,7 +39,9 @@ TIMING = f"results/{TIER}/{config['timing']['folder']}"
 TIMINGS = [f"{TIMING}/records/{suite}" for suite in config["timing"]["suites"]]
 TIMINGS += [f"{TIMING}/records/cost-{dataset}" for dataset in config["timing"]["cost"]]
 DEVICE = device_for(config["device"])
-SHARED = "--shared" if config["shared_studies"] else ""  # a flag
+ON_CPU = in_words(environment())
+ON_DEVICE = in_words(environment(name_of(DEVICE)))
+DRAWN_WITH = in_words(environment(libraries=(*COMPUTING, *DRAWING)))
 RESOURCES = {
     "gpu": int(DEVICE != "cpu"),  # one job at a time on a GPU, see profiles/default
     "runtime": config["limits"]["minutes"],
@@ -87,6 +90,23 @@ def code_of(*modules):
     return hashed
 
 
+def flag(name, value):
+    """A param: a flag with its value, which may be a function of wildcards. False and an empty list are no flag.
+
+    Snakemake compares a job's params by their values alone, whatever their names, so each value says what it is of.
+    """
+
+    def words(wildcards):
+        given = value(wildcards) if callable(value) else value
+        if isinstance(given, dict):
+            given = json.dumps(given, sort_keys=True)
+        if isinstance(given, bool) or given == []:
+            return name if given else ""
+        return shlex.join([name, *map(str, given if isinstance(given, list) else [given])])
+
+    return words
+
+
 def suite_code(wildcards):
     """A param: the hash of a suite's code, and of the models that it times."""
     models = config["timing"]["suites"][wildcards.suite].get("models", [])
@@ -118,17 +138,18 @@ def states_of(purpose):
     return folder
 
 
+def states_of_cells(wildcards):
+    """The same, for reporting, of each cell of a family, whose name `sgn each` puts in."""
+    states = states_of("reporting")(wildcards)
+    return f"{states}/{{cell}}" if states else []
+
+
 def recipe_states(wildcards, recipe, purpose):
     """The folder with a recipe's states of a dataset or family, those of each split apart where its labels matter."""
     of = wildcards.get("dataset") or wildcards.get("family")
     if per_split(config["recipes"][recipe]):
         return f"results/{wildcards.tier}/states/{of}/{recipe}/{purpose}"
     return reading_of(wildcards, recipe)
-
-
-def flag(name, path):
-    """A flag and its path, or nothing where there is no path."""
-    return f"{name} {path}" if path else ""
 
 
 def reading_of(wildcards, recipe):
@@ -244,14 +265,7 @@ def costs_of(wildcards):
     }
 
 
-def as_json(value):
-    """A param for a flag that takes JSON; `value` maps wildcards to it."""
-    return lambda wildcards: json.dumps(value(wildcards), sort_keys=True)
-
-
-def encoder_flags(wildcards, input):
-    """Flags that let a model train through the encoder itself; none for a model without text."""
-    if not input.encoded:
-        return ""
-    recipe = config["recipes"][recipe_of(config, wildcards.model)]
-    return shlex.join(["--encoded", str(input.encoded), "--recipe", json.dumps(recipe, sort_keys=True)])
+def recipe_of_encoded(wildcards):
+    """The recipe of a model that trains through the encoder; none for a model without text."""
+    recipe = recipe_of(config, wildcards.model)
+    return config["recipes"][recipe] if recipe else []

@@ -13,17 +13,18 @@ rule prepare:
         **RESOURCES,
     params:
         code=code_of("benchmarks.prepare", "{dataset}"),
-        make=lambda wildcards: config["datasets"][wildcards.dataset]["make"],
+        environment=ON_CPU,
+        make=flag("--make", lambda wildcards: config["datasets"][wildcards.dataset]["make"]),
         obtainable=obtainable,
-        splits=splits_of,
-        options=as_json(lambda wildcards: options_of(config, wildcards.dataset)),
+        splits=flag("--splits", splits_of),
+        options=flag("--options", lambda wildcards: options_of(config, wildcards.dataset)),
     message:
         "prepare {wildcards.dataset}: the graph and its splits"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} prepare"
-        " --make {params.make:q}"
-        " --splits {params.splits:q}"
-        " --options {params.options:q}"
+        " {params.make}"
+        " {params.splits}"
+        " {params.options}"
         " --mirror {MIRROR:q}"
         " --output {output.data:q}"
         " --sealed-output {output.sealed:q} &> {log:q}"

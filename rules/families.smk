@@ -15,20 +15,21 @@ rule prepare_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.prepare", "{family}"),
-        make=of_family("make"),
+        environment=ON_CPU,
+        make=flag("--make", of_family("make")),
         obtainable=obtainable,
-        grid=as_json(of_family("grid")),
-        options=as_json(of_family("options")),
+        grid=flag("--grid", of_family("grid")),
+        options=flag("--options", of_family("options")),
     message:
         "prepare_family {wildcards.family}: graphs and splits of every cell"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
-        " --grid {params.grid:q}"
-        " --options {params.options:q}"
+        " {params.grid}"
+        " {params.options}"
         " --output {output.data:q}"
         " --sealed-output {output.sealed:q}"
         " --command prepare"
-        " --make {params.make:q}"
+        " {params.make}"
         " --splits {{split}}"
         " --options {{options}}"
         " --mirror {MIRROR:q} &> {log:q}"
@@ -48,24 +49,25 @@ rule encode_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.encode"),
-        grid=as_json(of_family("grid")),
-        options=as_json(of_family("options")),
-        recipe=as_json(how_to_read),
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        grid=flag("--grid", of_family("grid")),
+        options=flag("--options", of_family("options")),
+        recipe=flag("--recipe", how_to_read),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "encode_family {wildcards.family}: the texts, with {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
-        " --grid {params.grid:q}"
-        " --options {params.options:q}"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} each"
+        " {params.grid}"
+        " {params.options}"
         " --after {input.data:q}"
         " --output {output:q}"
         " --command encode"
         " --data {input.data:q}/{{cell}}"
-        " --recipe {params.recipe:q}"
+        " {params.recipe}"
         " --cache cache"
-        " --device {params.device} &> {log:q}"
+        " {params.device} &> {log:q}"
 
 
 rule finetune_family:
@@ -83,28 +85,29 @@ rule finetune_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.finetune"),
-        grid=as_json(of_family("grid")),
-        options=as_json(of_family("options")),
-        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
-        seeds=of_family("seeds"),
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        grid=flag("--grid", of_family("grid")),
+        options=flag("--options", of_family("options")),
+        recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
+        seeds=flag("--seeds", of_family("seeds")),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "finetune_family {wildcards.family}: {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
-        " --grid {params.grid:q}"
-        " --options {params.options:q}"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} each"
+        " {params.grid}"
+        " {params.options}"
         " --after {input:q}"
         " --output {output:q}"
         " --command finetune"
         " --data {input.data:q}/{{cell}}"
         " --encoded {input.encoded:q}/{{cell}}"
-        " --recipe {params.recipe:q}"
+        " {params.recipe}"
         " --splits {{split}}"
-        " --seeds {params.seeds}"
+        " {params.seeds}"
         " --cache cache"
-        " --device {params.device} &> {log:q}"
+        " {params.device} &> {log:q}"
 
 
 rule train_family:
@@ -123,35 +126,36 @@ rule train_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.train", "{model}"),
-        grid=as_json(of_family("grid")),
-        options=as_json(of_family("options")),
-        module=lambda wildcards: module_of(config, wildcards.model),
-        settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
-        states=lambda wildcards, input: flag("--states", input.states and f"{input.states}/{{cell}}"),
-        seeds=of_family("seeds"),
-        epochs=config["epochs"],
-        patience=config["patience"],
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        grid=flag("--grid", of_family("grid")),
+        options=flag("--options", of_family("options")),
+        module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
+        settings=flag("--settings", lambda wildcards: settings_of(config, wildcards.model)),
+        states=flag("--states", states_of_cells),
+        seeds=flag("--seeds", of_family("seeds")),
+        epochs=flag("--epochs", config["epochs"]),
+        patience=flag("--patience", config["patience"]),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "train_family {wildcards.family}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} each"
-        " --grid {params.grid:q}"
-        " --options {params.options:q}"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} each"
+        " {params.grid}"
+        " {params.options}"
         " --after {input:q}"
         " --output {output:q}"
         " --command train"
         " --data {input.data:q}/{{cell}}"
         " {params.states}"
-        " --model {params.module:q}"
-        " --settings {params.settings:q}"
+        " {params.module}"
+        " {params.settings}"
         " --splits {{split}}"
-        " --seeds {params.seeds}"
-        " --epochs {params.epochs}"
-        " --patience {params.patience}"
+        " {params.seeds}"
+        " {params.epochs}"
+        " {params.patience}"
         " --cache cache"
-        " --device {params.device} &> {log:q}"
+        " {params.device} &> {log:q}"
 
 
 rule oracle_family:
@@ -168,23 +172,24 @@ rule oracle_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.each", "benchmarks.oracle"),
-        grid=as_json(of_family("grid")),
-        options=as_json(of_family("options")),
-        sources=lambda wildcards: config["oracles"][wildcards.model],
-        seeds=of_family("seeds"),
+        environment=ON_CPU,
+        grid=flag("--grid", of_family("grid")),
+        options=flag("--options", of_family("options")),
+        sources=flag("--sources", lambda wildcards: config["oracles"][wildcards.model]),
+        seeds=flag("--seeds", of_family("seeds")),
     message:
         "oracle_family {wildcards.family}: {wildcards.model}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
-        " --grid {params.grid:q}"
-        " --options {params.options:q}"
+        " {params.grid}"
+        " {params.options}"
         " --after {input.data:q}"
         " --output {output:q}"
         " --command oracle"
         " --data {input.data:q}/{{cell}}"
-        " --sources {params.sources}"
+        " {params.sources}"
         " --splits {{split}}"
-        " --seeds {params.seeds} &> {log:q}"
+        " {params.seeds} &> {log:q}"
 
 
 rule score_family:
@@ -201,13 +206,14 @@ rule score_family:
         **RESOURCES,
     params:
         code=code_of("benchmarks.score"),
-        grid=as_json(of_family("grid")),
+        environment=ON_CPU,
+        grid=flag("--grid", of_family("grid")),
     message:
         "score_family {wildcards.family}: every row"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} score"
         " --dataset {wildcards.family}"
-        " --grid {params.grid:q}"
+        " {params.grid}"
         " --data {input.data:q}"
         " --sealed {input.sealed:q}"
         " --predictions {input.predictions:q}"

@@ -13,8 +13,9 @@ rule table:
         "logs/{tier}/table/{name}.log",
     params:
         code=code_of("benchmarks.table", "benchmarks.tables.{name}"),
-        models=[*CONTROLS, *MODELS, *ORACLES],
-        workflow=COMMAND,
+        environment=ON_CPU,
+        models=flag("--models", [*CONTROLS, *MODELS, *ORACLES]),
+        workflow=flag("--workflow", COMMAND),
     message:
         "table {wildcards.name}"
     shell:
@@ -22,8 +23,8 @@ rule table:
         " --name benchmarks.tables.{wildcards.name}"
         " --records-of {input.records:q}"
         " --families-of {input.families:q}"
-        " --models {params.models}"
-        " --workflow {params.workflow:q}"
+        " {params.models}"
+        " {params.workflow}"
         " --output results/{wildcards.tier}/tables/{wildcards.name} &> {log:q}"
 
 
@@ -38,8 +39,9 @@ rule figure:
         "logs/{tier}/figure/{name}.log",
     params:
         code=code_of("benchmarks.figure", "benchmarks.figures.{name}"),
-        models=[*CONTROLS, *MODELS, *ORACLES],
-        workflow=COMMAND,
+        environment=DRAWN_WITH,
+        models=flag("--models", [*CONTROLS, *MODELS, *ORACLES]),
+        workflow=flag("--workflow", COMMAND),
     message:
         "figure {wildcards.name}"
     shell:
@@ -47,8 +49,8 @@ rule figure:
         " --name benchmarks.figures.{wildcards.name}"
         " --records-of {input.records:q}"
         " --families-of {input.families:q}"
-        " --models {params.models}"
-        " --workflow {params.workflow:q}"
+        " {params.models}"
+        " {params.workflow}"
         " --output results/{wildcards.tier}/figures/{wildcards.name} &> {log:q}"
 
 
@@ -64,12 +66,13 @@ rule check_controls:
         "logs/{tier}/check_controls.log",
     params:
         code=code_of("benchmarks.check_controls"),
-        workflow=COMMAND,
+        environment=ON_CPU,
+        workflow=flag("--workflow", COMMAND),
     message:
         "check_controls: whether the rows that must fail do"
     shell:
         "sgn check-controls"
         " --records-of {input.records:q}"
         " --families-of {input.families:q}"
-        " --workflow {params.workflow:q}"
+        " {params.workflow}"
         " --output {output:q} &> {log:q}"

@@ -16,32 +16,33 @@ rule tune:
         **RESOURCES,
     params:
         code=code_of("benchmarks.tune", "{model}"),
-        module=lambda wildcards: module_of(config, wildcards.model),
-        states=lambda wildcards, input: flag("--states", input.states),
-        splits=splits_of,
-        seeds=config["selection_seeds"],
-        trials=lambda wildcards: trials_of(config, wildcards.model),
-        shared=SHARED,
-        settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
-        epochs=config["epochs"],
-        patience=config["patience"],
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
+        states=flag("--states", states_of("selection")),
+        splits=flag("--splits", splits_of),
+        seeds=flag("--seeds", config["selection_seeds"]),
+        trials=flag("--trials", lambda wildcards: trials_of(config, wildcards.model)),
+        shared=flag("--shared", config["shared_studies"]),
+        settings=flag("--settings", lambda wildcards: settings_of(config, wildcards.model)),
+        epochs=flag("--epochs", config["epochs"]),
+        patience=flag("--patience", config["patience"]),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "tune {wildcards.dataset}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} tune"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} tune"
         " --data {input.data:q}"
         " {params.states}"
-        " --model {params.module:q}"
-        " --splits {params.splits:q}"
-        " --seeds {params.seeds}"
-        " --trials {params.trials}"
-        " --settings {params.settings:q}"
-        " --epochs {params.epochs}"
-        " --patience {params.patience}"
+        " {params.module}"
+        " {params.splits}"
+        " {params.seeds}"
+        " {params.trials}"
+        " {params.settings}"
+        " {params.epochs}"
+        " {params.patience}"
         " --cache cache"
-        " --device {params.device}"
+        " {params.device}"
         " {params.shared}"
         " --output {output:q} &> {log:q}"
 
@@ -65,36 +66,39 @@ rule train:
         **RESOURCES,
     params:
         code=code_of("benchmarks.train", "{model}"),
-        module=lambda wildcards: module_of(config, wildcards.model),
-        states=lambda wildcards, input: flag("--states", input.states),
-        splits=splits_of,
-        seeds=config["seeds"],
-        settings=as_json(lambda wildcards: settings_of(config, wildcards.model)),
-        variants=as_json(lambda wildcards: variants_of(config, wildcards.dataset, wildcards.model)),
-        others=as_json(other_states),
-        encoder=encoder_flags,
-        epochs=config["epochs"],
-        patience=config["patience"],
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
+        states=flag("--states", states_of("reporting")),
+        splits=flag("--splits", splits_of),
+        seeds=flag("--seeds", config["seeds"]),
+        settings=flag("--settings", lambda wildcards: settings_of(config, wildcards.model)),
+        variants=flag("--variants", lambda wildcards: variants_of(config, wildcards.dataset, wildcards.model)),
+        others=flag("--other-states", other_states),
+        encoded=flag("--encoded", encoded_of),
+        recipe=flag("--recipe", recipe_of_encoded),
+        epochs=flag("--epochs", config["epochs"]),
+        patience=flag("--patience", config["patience"]),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "train {wildcards.dataset}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} train"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} train"
         " --data {input.data:q}"
         " {params.states}"
         " --tuning {input.tuning:q}"
-        " --model {params.module:q}"
-        " --splits {params.splits:q}"
-        " --seeds {params.seeds}"
-        " --settings {params.settings:q}"
-        " --variants {params.variants:q}"
-        " --other-states {params.others:q}"
-        " {params.encoder}"
-        " --epochs {params.epochs}"
-        " --patience {params.patience}"
+        " {params.module}"
+        " {params.splits}"
+        " {params.seeds}"
+        " {params.settings}"
+        " {params.variants}"
+        " {params.others}"
+        " {params.encoded}"
+        " {params.recipe}"
+        " {params.epochs}"
+        " {params.patience}"
         " --cache cache"
-        " --device {params.device}"
+        " {params.device}"
         " --output {output:q} &> {log:q}"
 
 
@@ -113,25 +117,26 @@ rule control:
         **RESOURCES,
     params:
         code=code_of("benchmarks.train", "{model}"),
-        module=lambda wildcards: module_of(config, wildcards.model),
-        splits=splits_of,
-        seeds=config["seeds"],
-        epochs=config["epochs"],
-        patience=config["patience"],
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
+        splits=flag("--splits", splits_of),
+        seeds=flag("--seeds", config["seeds"]),
+        epochs=flag("--epochs", config["epochs"]),
+        patience=flag("--patience", config["patience"]),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "control {wildcards.dataset}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} train"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} train"
         " --data {input.data:q}"
-        " --model {params.module:q}"
-        " --splits {params.splits:q}"
-        " --seeds {params.seeds}"
-        " --epochs {params.epochs}"
-        " --patience {params.patience}"
+        " {params.module}"
+        " {params.splits}"
+        " {params.seeds}"
+        " {params.epochs}"
+        " {params.patience}"
         " --cache cache"
-        " --device {params.device}"
+        " {params.device}"
         " --output {output:q} &> {log:q}"
 
 
@@ -149,15 +154,16 @@ rule oracle:
         **RESOURCES,
     params:
         code=code_of("benchmarks.oracle"),
-        sources=lambda wildcards: config["oracles"][wildcards.model],
-        splits=splits_of,
-        seeds=config["seeds"],
+        environment=ON_CPU,
+        sources=flag("--sources", lambda wildcards: config["oracles"][wildcards.model]),
+        splits=flag("--splits", splits_of),
+        seeds=flag("--seeds", config["seeds"]),
     message:
         "oracle {wildcards.dataset}: {wildcards.model}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} oracle"
         " --data {input.data:q}"
-        " --sources {params.sources}"
-        " --splits {params.splits:q}"
-        " --seeds {params.seeds}"
+        " {params.sources}"
+        " {params.splits}"
+        " {params.seeds}"
         " --output {output:q} &> {log:q}"

@@ -19,12 +19,13 @@ rule score:
         **RESOURCES,
     params:
         code=code_of("benchmarks.score"),
-        uses=as_json(lambda wildcards: uses_of(config, wildcards.dataset, pretrained_recipes(wildcards))),
-        charges=as_json(charges_of),
-        references=as_json(lambda wildcards: references_of(config, wildcards.dataset)),
-        source=lambda wildcards: source_of(config, wildcards.dataset),
-        without_text=lambda wildcards: without_text(config, wildcards.dataset),
-        text_matters=lambda wildcards: "--text-matters" if wildcards.dataset in config["text_matters"] else "",
+        environment=ON_CPU,
+        uses=flag("--uses", lambda wildcards: uses_of(config, wildcards.dataset, pretrained_recipes(wildcards))),
+        charges=flag("--charges", charges_of),
+        references=flag("--references", lambda wildcards: references_of(config, wildcards.dataset)),
+        source=flag("--source", lambda wildcards: source_of(config, wildcards.dataset)),
+        without_text=flag("--without-text", lambda wildcards: without_text(config, wildcards.dataset)),
+        text_matters=flag("--text-matters", lambda wildcards: wildcards.dataset in config["text_matters"]),
     message:
         "score {wildcards.dataset}: every row"
     shell:
@@ -37,10 +38,10 @@ rule score:
         " --searches {input.searches:q}"
         " --finetunings {input.finetunings:q}"
         " --pretrainings {input.pretrainings:q}"
-        " --uses {params.uses:q}"
-        " --charges {params.charges:q}"
-        " --references {params.references:q}"
-        " --source {params.source:q}"
-        " --without-text {params.without_text:q}"
+        " {params.uses}"
+        " {params.charges}"
+        " {params.references}"
+        " {params.source}"
+        " {params.without_text}"
         " {params.text_matters}"
         " --output {output:q} &> {log:q}"

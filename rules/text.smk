@@ -16,17 +16,18 @@ rule encode:
         **RESOURCES,
     params:
         code=code_of("benchmarks.encode"),
-        recipe=as_json(how_to_read),
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        recipe=flag("--recipe", how_to_read),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "encode {wildcards.dataset}: the texts, with {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} encode"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} encode"
         " --data {input.data:q}"
-        " --recipe {params.recipe:q}"
+        " {params.recipe}"
         " --cache cache"
-        " --device {params.device}"
+        " {params.device}"
         " --output {output:q} &> {log:q}"
 
 
@@ -45,23 +46,24 @@ rule tune_recipe:
         **RESOURCES,
     params:
         code=code_of("benchmarks.tune_recipe"),
-        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
-        splits=splits_of,
-        seeds=config["selection_seeds"],
-        shared=SHARED,
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
+        splits=flag("--splits", splits_of),
+        seeds=flag("--seeds", config["selection_seeds"]),
+        shared=flag("--shared", config["shared_studies"]),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "tune_recipe {wildcards.dataset}: the fine-tuning of {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} tune-recipe"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} tune-recipe"
         " --data {input.data:q}"
         " --encoded {input.encoded:q}"
-        " --recipe {params.recipe:q}"
-        " --splits {params.splits:q}"
-        " --seeds {params.seeds}"
+        " {params.recipe}"
+        " {params.splits}"
+        " {params.seeds}"
         " --cache cache"
-        " --device {params.device}"
+        " {params.device}"
         " {params.shared}"
         " --output {output:q} &> {log:q}"
 
@@ -82,22 +84,23 @@ rule finetune:
         **RESOURCES,
     params:
         code=code_of("benchmarks.finetune"),
-        search=lambda wildcards, input: flag("--search", input.search),
-        recipe=as_json(lambda wildcards: config["recipes"][wildcards.recipe]),
-        splits=splits_of,
-        seeds=config["seeds"],
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        search=flag("--search", search_of_recipe),
+        recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
+        splits=flag("--splits", splits_of),
+        seeds=flag("--seeds", config["seeds"]),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "finetune {wildcards.dataset}: {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} finetune"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} finetune"
         " --data {input.data:q}"
         " --encoded {input.encoded:q}"
         " {params.search}"
-        " --recipe {params.recipe:q}"
-        " --splits {params.splits:q}"
-        " --seeds {params.seeds}"
+        " {params.recipe}"
+        " {params.splits}"
+        " {params.seeds}"
         " --cache cache"
-        " --device {params.device}"
+        " {params.device}"
         " --output {output:q} &> {log:q}"

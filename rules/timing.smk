@@ -19,18 +19,19 @@ rule time_suite:
         **TIMING_RESOURCES,
     params:
         code=suite_code,
-        sizes=as_json(lambda wildcards: config["timing"]["suites"][wildcards.suite]),
-        rounds=config["timing"]["rounds"],
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        sizes=flag("--sizes", lambda wildcards: config["timing"]["suites"][wildcards.suite]),
+        rounds=flag("--rounds", config["timing"]["rounds"]),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "time_suite {wildcards.suite}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} timing"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} timing"
         " --suite {wildcards.suite}"
-        " --sizes {params.sizes:q}"
-        " --rounds {params.rounds}"
-        " --device {params.device}"
+        " {params.sizes}"
+        " {params.rounds}"
+        " {params.device}"
         " --output {output:q} &> {log:q}"
 
 
@@ -50,26 +51,27 @@ rule time_models:
         **TIMING_RESOURCES,
     params:
         code=code_of("benchmarks.cost"),
-        entries=as_json(costs_of),
-        split=lambda wildcards: splits_of(wildcards)[0],
-        seed=config["seeds"][0],
-        epochs=config["epochs"],
-        patience=config["patience"],
-        threads=config["threads"],
-        device=DEVICE,
+        environment=ON_DEVICE,
+        entries=flag("--entries", costs_of),
+        split=flag("--split", lambda wildcards: splits_of(wildcards)[0]),
+        seed=flag("--seed", config["seeds"][0]),
+        epochs=flag("--epochs", config["epochs"]),
+        patience=flag("--patience", config["patience"]),
+        threads=flag("--threads", config["threads"]),
+        device=flag("--device", DEVICE),
     message:
         "time_models {wildcards.dataset}: what every row costs"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} --threads {params.threads} cost"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} cost"
         " --data {input.data:q}"
-        " --entries {params.entries:q}"
+        " {params.entries}"
         " --tuning {input.tuning:q}"
         " --searches {input.searches:q}"
-        " --split {params.split:q}"
-        " --seed {params.seed}"
-        " --epochs {params.epochs}"
-        " --patience {params.patience}"
-        " --device {params.device}"
+        " {params.split}"
+        " {params.seed}"
+        " {params.epochs}"
+        " {params.patience}"
+        " {params.device}"
         " --output {output:q} &> {log:q}"
 
 
@@ -84,8 +86,9 @@ rule timing_table:
         "logs/{tier}/{timing}/table-{name}.log",
     params:
         code=code_of("benchmarks.table", "benchmarks.tables.{name}"),
-        models=[*CONTROLS, *MODELS, *ORACLES],
-        workflow=COMMAND,
+        environment=ON_CPU,
+        models=flag("--models", [*CONTROLS, *MODELS, *ORACLES]),
+        workflow=flag("--workflow", COMMAND),
     message:
         "timing_table {wildcards.name}"
     shell:
@@ -93,8 +96,8 @@ rule timing_table:
         " --name benchmarks.tables.{wildcards.name}"
         " --records-of {input.records:q}"
         " --timings-of {input.timings:q}"
-        " --models {params.models}"
-        " --workflow {params.workflow:q}"
+        " {params.models}"
+        " {params.workflow}"
         " --output results/{wildcards.tier}/{wildcards.timing}/tables/{wildcards.name} &> {log:q}"
 
 
@@ -109,8 +112,9 @@ rule timing_figure:
         "logs/{tier}/{timing}/figure-{name}.log",
     params:
         code=code_of("benchmarks.figure", "benchmarks.figures.{name}"),
-        models=[*CONTROLS, *MODELS, *ORACLES],
-        workflow=COMMAND,
+        environment=DRAWN_WITH,
+        models=flag("--models", [*CONTROLS, *MODELS, *ORACLES]),
+        workflow=flag("--workflow", COMMAND),
     message:
         "timing_figure {wildcards.name}"
     shell:
@@ -118,6 +122,6 @@ rule timing_figure:
         " --name benchmarks.figures.{wildcards.name}"
         " --records-of {input.records:q}"
         " --timings-of {input.timings:q}"
-        " --models {params.models}"
-        " --workflow {params.workflow:q}"
+        " {params.models}"
+        " {params.workflow}"
         " --output results/{wildcards.tier}/{wildcards.timing}/figures/{wildcards.name} &> {log:q}"

@@ -80,7 +80,7 @@ def config(bert: Path) -> dict:
         "gcn": {"module": "baselines.gcn"} | there,
         "bert-gcn": {"module": "sgn.model", "recipe": "minilm"} | there,
     }
-    small |= {"seeds": [0], "epochs": 3, "patience": 3}
+    small |= {"seeds": [0], "epochs": 3, "patience": 2}
     small["ablations"] = {"structure": {"gcn": {"no edges": {"graph": "no_edges"}}}}
     small["families"] = {
         "phase": {
@@ -178,6 +178,10 @@ CHANGES = {  # what is changed, and the jobs that this asks for: where two chang
     "a new seed": (
         [(CONFIG, "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n")],
         {"finetune": 1, "train": 4, "control": 2, "oracle": 1, **OUTPUTS, "score": 2},
+    ),
+    "numbers that change places": (
+        [(CONFIG, "\nepochs: 3", "\nepochs: 2"), (CONFIG, "\npatience: 2", "\npatience: 3")],
+        {"tune": 4, "train": 4, "control": 2, "train_family": 2, "score_family": 1, **OUTPUTS, "score": 2},
     ),
     "a variant": (
         [(CONFIG, "      no edges:", "      wide:\n        width: 128\n      no edges:")],
