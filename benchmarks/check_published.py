@@ -197,14 +197,17 @@ def _scores(reference: Reference, dataset: Dataset, runs: int, cache: Path, wher
     """Test scores in percent, one a run."""
     config = load(reference.model).Config(**reference.config)
     progress, scores = Progress(runs, f"{reference.dataset}: {reference.label}, run"), []
-    setting = [code_hash(reference.model, "sgn.fit"), reference.epochs, reference.patience, arithmetic(where)]
-    arrays = [dataset.graph.x.numpy(), dataset.graph.edges.numpy(), dataset.labels]
+    setting = [
+        code_hash("benchmarks.training.runs", reference.model, computes=True),
+        reference.epochs,
+        reference.patience,
+        arithmetic(where),
+    ]
     for seed in range(runs):
         name = list(dataset.splits)[seed % len(dataset.splits)]
         split = dataset.splits[name]
-        key = fingerprint(
-            *setting, dataclasses.asdict(config), *arrays, split.train, split.validation, split.test, seed
-        )
+        tested = split.test, dataset.labels[split.test]
+        key = fingerprint(*setting, dataclasses.asdict(config), _view(dataset, split), *tested, seed)
         report = EarlyStopping(reference.epochs, reference.patience, progress.tell)
         make = functools.partial(_score, reference.model, config, dataset, split, seed, report, where)
         scores.append(float(caching.arrays(cache, "published", key, make)["test"]))

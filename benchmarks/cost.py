@@ -97,8 +97,8 @@ def _recipe(
     import torch
 
     from benchmarks.data.storage import load_graph
-    from benchmarks.finetune import Finetuning
     from benchmarks.training import weights
+    from benchmarks.training.finetuning import Finetuning
     from benchmarks.training.reading import bf16
     from benchmarks.training.recipes import finetuned
     from sgn.encoder import Reader, cut, distinct, read_states, tokenize

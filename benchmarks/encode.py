@@ -41,7 +41,8 @@ def run(data: Path, recipe: dict[str, Any], cache: Path, device: str, output: Pa
             return {"states": read_states(reader(pretrained, recipe, where), below, where).cpu().numpy()}
 
         of = (pretrained.sha256, pretrained.architecture, layers, reading(recipe), arithmetic(where))
-        key = fingerprint(code_hash("benchmarks.encode"), *of, tokens.flat.numpy(), tokens.bounds.numpy())
+        code = code_hash("benchmarks.training.reading", computes=True)
+        key = fingerprint(code, *of, tokens.flat, tokens.bounds)
         return caching.arrays(cache, "frozen", key, make)["states"]
 
     try:

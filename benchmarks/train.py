@@ -1,10 +1,8 @@
 """Verb `train`: a model with frozen hyper-parameters on all splits, variants and seeds, and its predictions."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,16 +10,15 @@ import torch
 
 from benchmarks.data import cache as caching
 from benchmarks.data.cache import fingerprint
-from benchmarks.data.storage import Known, load_truth, read_json, write_json
+from benchmarks.data.storage import load_truth, read_json, write_json
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training import edits
-from benchmarks.training.runs import fit_of, stopping
+from benchmarks.training.runs import predictions_of, stopping
 from benchmarks.training.variants import BASE, Changes, changes
 from benchmarks.training.views import Material, Views, arithmetic, crossed, torch_device
-from sgn.fit import DivergedError, EarlyStopping, Predictor
-from sgn.graph import StudentGraph, TrainingView
+from sgn.graph import StudentGraph
 
 
 def run(
@@ -51,10 +48,12 @@ def run(
     where = torch_device(device)
     module, encoder = load(model), None
     best = read_json(tuning / "best.json") if tuning else {}
-    setting = [code_hash("benchmarks.train", model), epochs, patience, arithmetic(where)]
+    setting = [code_hash("benchmarks.training.runs", model, computes=True), epochs, patience, arithmetic(where)]
     if encoded:  # loaded by name: a model without text does not depend on this code
-        encoder = load("benchmarks.training.reading").trainable(encoded, recipe, cache, where)
-        setting += [code_hash("benchmarks.encode"), {k: v for k, v in recipe.items() if k != "trials"}]
+        reading = load("benchmarks.training.reading")
+        encoder = reading.trainable(encoded, recipe, cache, where)
+        setting += [code_hash("benchmarks.training.reading", computes=True), reading.weights_hash(encoded)]
+        setting += [reading.load_tokens(encoded)[0], {k: v for k, v in recipe.items() if k != "trials"}]
 
     @functools.cache
     def material_of(recipe: str | None) -> Material:
@@ -81,8 +80,9 @@ def run(
             material = material_of(change.recipe)
             views = _views(material, split, seed, change, data).to(where)
             report = stopping(config, epochs, patience, progress.tell)
-            key = fingerprint(*setting, repr(config), views.fingerprint, seed)
-            make = _fit_and_predict(module, config, views, material.known[split], seed, report, name)
+            test = material.known[split].test
+            key = fingerprint(*setting, repr(config), views.fingerprint, test, seed)
+            make = functools.partial(predictions_of, module, config, views, test, seed, report, name)
             made = caching.arrays(cache, "runs", key, make)
         except Exception as error:
             if variant == BASE:
@@ -110,35 +110,3 @@ def told(graph: StudentGraph, likelihoods: torch.Tensor) -> StudentGraph:
     names = tuple(f"told of behavior {k}" for k in range(1, likelihoods.shape[1]))
     graph = edits.no_text(graph)
     return replace(graph, x=torch.cat([graph.x, ratios], dim=1), features=(*graph.features, *names))
-
-
-def _fit_and_predict(
-    module: ModuleType, config: Any, views: Views, known: Known, seed: int, report: EarlyStopping, name: str
-) -> Callable[[], dict[str, np.ndarray]]:
-    """What makes a run's probabilities where the cache has none.
-
-    Validation students are scored in the graph that selected the model, test students in the whole one. Raises
-    ValueError for scores that are no probabilities, DivergedError where they are not finite.
-    """
-
-    def make() -> dict[str, np.ndarray]:
-        view = views.training
-        predict = fit_of(module)(config, view, seed, report)
-        validation = _probabilities(predict, view.graph, view, name)[view.validation]
-        test = _probabilities(predict, views.prediction, view, name)[known.test]
-        return {"validation": validation.numpy(), "test": test.numpy()}
-
-    return make
-
-
-def _probabilities(predict: Predictor, graph: StudentGraph, view: TrainingView, name: str) -> torch.Tensor:
-    scores = predict(graph).detach().float().cpu()
-    expected = (len(graph), view.num_outputs)
-    if tuple(scores.shape) != expected:
-        raise ValueError(f"{name}: the predictor gave shape {tuple(scores.shape)}, not {expected}")
-    if not torch.isfinite(scores).all():
-        raise DivergedError(f"{name}: the predictor gave numbers that are not finite")
-    sums = scores.sum(1) if view.task.kind == "multiclass" else torch.ones(1)
-    if scores.min() < 0 or scores.max() > 1 or (sums - 1).abs().max() > 1e-3:
-        raise ValueError(f"{name}: the predictor gave numbers that are no probabilities; logits need the task's link")
-    return scores

@@ -12,6 +12,7 @@ from benchmarks.jobs.source import code_hash
 from benchmarks.training.runs import fit_of, stopping
 from benchmarks.training.study import Course, search
 from benchmarks.training.views import Material, arithmetic, torch_device
+from sgn.fit import Predictor
 
 
 def run(
@@ -37,17 +38,18 @@ def run(
     where = torch_device(device)
     module, material = load(model), Material(data, states, splits)
     progress = Progress(len(splits) * trials, "trial")
-    code = code_hash("benchmarks.tune", model)
+    code = code_hash("benchmarks.training.runs", "benchmarks.training.study", model, computes=True)
     best, rows = {}, []
     for split in splits:
-        views = {seed: material.views(split, seed).to(where) for seed in seeds}
+        views = {number: material.views(split, number).to(where) for number in seeds}
 
         def objective(params: dict[str, Any], course: Course, views: dict = views) -> None:
-            for seed in seeds:
+            def fit(seed: int) -> tuple[Predictor, float]:
                 config = module.Config(**settings | params)
                 report = stopping(config, epochs, patience, progress.tell, course.watch)
-                fit_of(module)(config, views[seed].training, seed, report)
-                course.end(report.best_score)
+                return fit_of(module)(config, views[seed].training, seed, report), report.best_score
+
+            course.run(seeds, fit)
 
         seen = [v.fingerprint for v in views.values()]
         key = fingerprint(code, settings, seen, seeds, epochs, patience, arithmetic(where))

@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmarks.data.cache import fingerprint
 from benchmarks.data.storage import write_json
-from benchmarks.finetune import Finetuning
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
+from benchmarks.training.finetuning import Finetuning
 from benchmarks.training.recipes import trials
 from benchmarks.training.study import Best, Course, search
 from sgn.finetune import Classifier, Config, space
@@ -59,14 +59,11 @@ def _search(
 
     def objective(params: dict[str, Any], course: Course) -> None:
         nonlocal highest, kept
-        fitted = {}
-        for seed in seeds:
-            fitted[seed], score = tuning.fit(params, seed, progress.tell, watch=course.watch)
-            course.end(score)
+        fitted = course.run(seeds, lambda seed: tuning.fit(params, seed, progress.tell, watch=course.watch))
         if course.score > highest:
             highest, kept = course.score, (params, fitted)
 
-    key = fingerprint(code_hash("benchmarks.tune_recipe"), tuning.key, seeds)
+    key = fingerprint(code_hash("benchmarks.training.study", computes=True), tuning.key, seeds)
     settings = tuning.recipe.get("set", {})
     defaults = Config(**(tuning.defaults | settings))
     best = search(

@@ -14,8 +14,8 @@ from conftest import learnable
 
 from benchmarks import encode, train
 from benchmarks.data.storage import read_json, save_dataset
-from benchmarks.finetune import Finetuning
 from benchmarks.training import reading, weights
+from benchmarks.training.finetuning import Finetuning
 from sgn import encoder, joint, model
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, read_states
 from sgn.fit import EarlyStopping

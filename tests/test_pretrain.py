@@ -17,8 +17,8 @@ from torch import Tensor
 from benchmarks import encode, finetune, tune_recipe
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.storage import load_graph, load_split, load_task, save_dataset
-from benchmarks.finetune import Finetuning
 from benchmarks.training import pretraining, weights
+from benchmarks.training.finetuning import Finetuning, trust
 from benchmarks.training.pretraining import edges_of, texts_of, vocabulary_of
 from sgn import finetune as finetuning
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, tokenize
@@ -394,7 +394,7 @@ def test_heads_are_measured_on_whom_they_know_and_whom_not(
     ],
 )
 def test_trust_in_decisions(task: Task, logits: list, labels: list) -> None:
-    found = finetune.trust(task, torch.tensor(logits), torch.tensor(labels))
+    found = trust(task, torch.tensor(logits), torch.tensor(labels))
     chances = torch.tensor([2.0, -1.0, 1.0]).sigmoid()
     assert found["accuracy"] == pytest.approx(1 / 3)
     assert found["confidence"] == pytest.approx(torch.maximum(chances, 1 - chances).mean().item(), abs=1e-6)
@@ -407,7 +407,7 @@ def test_out_of_fold_states_do_not_know_the_students_own_label(
     dataset = inductive()
     recipe = recipe_for(saved["bert"], finetune="top-1", folds=3)
     train = torch.from_numpy(dataset.splits["0"].train)
-    fold = finetune.folds_of(train, 3)[1].numpy()
+    fold = finetuning.folds_of(train, 3)[1].numpy()
     scrambled = dataset.labels.copy()
     scrambled[fold] = (scrambled[fold] + 1) % 3
     files = []

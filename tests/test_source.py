@@ -1,5 +1,7 @@
 """Code hashes: what counts and what does not."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,83 @@ def test_a_change_of_one_model_leaves_the_others() -> None:
     imported = source._parsed(ROOT / "benchmarks" / "train.py", ROOT)[1]
     assert ROOT / "sgn" / "graph.py" in imported
     assert ROOT / "sgn" / "encoder.py" not in imported
+
+
+def keys_of_the_cache() -> dict[str, tuple[str, ...]]:
+    """By a line of ours that keys something in the cache, the modules whose code it counts, with SGN for the model."""
+    found = {}
+    for file in sorted((ROOT / "benchmarks").rglob("*.py")):
+        for call in re.findall(r"code_hash\((.*?)\)", file.read_text(encoding="utf-8"), re.S):
+            if file.parent.name != "jobs" and "computes=True" in call:
+                words = [word.strip() for word in call.split(",")]
+                names = ["sgn.model" if w.endswith("model") else w.strip('"') for w in words if w and "=" not in w]
+                found[f"{file.stem}: {call}"] = tuple(names)
+    return found
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """The code that each key of the cache counts."""
+    source._parsed.cache_clear()
+    return {key: code_hash(*names, root=root, computes=True) for key, names in keys_of_the_cache().items()}
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A copy of our code, to be changed, and what its keys count."""
+    folder = tmp_path_factory.mktemp("ours")
+    for name in ("sgn", "baselines", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder, hashes(folder)
+
+
+STUDIES, RUNS = {"tune", "tune_recipe"}, {"train", "tune", "check_published"}
+ALL = {*STUDIES, *RUNS, "encode", "finetuning", "pretraining", "reading"}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "changed"),
+    [
+        ("benchmarks/train.py", "progress.step(name)", 'progress.step(f"{name} is done")', set()),
+        ("benchmarks/jobs/progress.py", "ETA", "time left", set()),
+        ("benchmarks/jobs/outcome.py", "failed", "broken", set()),
+        ("benchmarks/jobs/source.py", "[:16]", "[:17]", set()),
+        ("benchmarks/analysis/style.py", "import", "import string\nimport", set()),
+        ("benchmarks/data/storage.py", "indent=1", "indent=2", set()),
+        ("benchmarks/training/study.py", "trial {number}: validation", "trial {number} of this study: at", set()),
+        ("sgn/fit.py", "validation {score:.4f}", "score {score:.3f}", set()),
+        ("benchmarks/training/study.py", "seed * 10_007", "seed * 10_009", STUDIES),
+        ("benchmarks/training/study.py", "RANDOM_TRIALS = 5", "RANDOM_TRIALS = 6", STUDIES),
+        ("benchmarks/training/views.py", "scaler(degrees)", "degrees", ALL),
+        ("sgn/task.py", "label_smoothing", "2 * label_smoothing", ALL),
+        ("sgn/dropout.py", "h * kept", "2 * h * kept", ALL),
+        ("sgn/model.py", "dropout", "drop_out", RUNS),
+        ("benchmarks/training/runs.py", "detach()", "detach().round()", RUNS),
+        ("sgn/finetune.py", "torch.manual_seed(seed)", "torch.manual_seed(seed + 1)", {"finetuning", "tune_recipe"}),
+        ("sgn/encoder.py", "dtype=torch.float32", "dtype=torch.float64", ALL),
+    ],
+)
+def test_keys_of_the_cache_count_what_computes(
+    ours: tuple[Path, dict[str, str]], name: str, old: str, new: str, changed: set[str]
+) -> None:
+    """A line of a log keeps hours of work; a line of arithmetic keeps nothing that it changes."""
+    root, before = ours
+    assert {key.partition(":")[0] for key in before} == ALL
+    file = root / name
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    try:
+        after = hashes(root)
+    finally:
+        file.write_text(text, encoding="utf-8")
+    found = {key.partition(":")[0] for key in before if before[key] != after[key]}
+    assert found | ({"tune_recipe"} if "finetuning" in found else set()) == changed, "whose key has that of the other"
+
+
+def test_no_key_of_the_cache_counts_plumbing() -> None:
+    for file in (ROOT / "benchmarks").rglob("*.py"):
+        calls = re.findall(r"code_hash\((.*?)\)", file.read_text(encoding="utf-8"), re.S)
+        assert file.parent.name == "jobs" or all("computes=True" in call for call in calls), file
 
 
 def test_literals_and_parameters_are_read_without_import() -> None:

@@ -4,6 +4,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -69,6 +70,31 @@ def test_a_line_cut_short_by_a_kill_is_dropped(tmp_path: Path) -> None:
     written = (tmp_path / "cut").read_bytes()
     (tmp_path / "cut").write_bytes(written[:-20])
     assert run(tmp_path / "cut") == whole
+
+
+@pytest.mark.parametrize(
+    ("file", "at", "left"),
+    [("a", 1, 0), ("a", -30, 11), ("a.sums", 3, 0), ("a.sums", -3, 11)],
+    ids=["first line", "last trial", "first checksum", "last checksum"],
+)
+def test_what_is_damaged_in_a_journal_is_not_used(
+    tmp_path: Path, file: str, at: int, left: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A digit makes another score, which may win; trials before the damage are kept, the others run again."""
+    whole = run(tmp_path / "a")
+    written = bytearray((tmp_path / file).read_bytes())
+    written[at] = ord("9") if written[at] != ord("9") else ord("8")
+    (tmp_path / file).write_bytes(written)
+    assert run(tmp_path / "a") == whole
+    assert f"{tmp_path / 'a'} is damaged after trial {left}" in capsys.readouterr().err
+
+
+def test_a_winning_digit_does_not_win(tmp_path: Path) -> None:
+    whole = run(tmp_path / "a")
+    written = (tmp_path / "a").read_text(encoding="utf-8")
+    (tmp_path / "a").write_text(re.sub(r'"value": ?0\.', '"value":9.', written), encoding="utf-8")
+    assert (tmp_path / "a").read_text(encoding="utf-8") != written
+    assert run(tmp_path / "a") == whole
 
 
 def test_more_trials_continue_the_same_study(tmp_path: Path) -> None:

@@ -10,6 +10,10 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PLUMBING = (Path("benchmarks/jobs"), Path("benchmarks/data"))
+"""Folders with how a job runs and where its files lie: what is read from there counts by its value."""
+TELLING = ("print", "tell", "told")
+"""Functions that tell people something."""
 
 
 class SourceError(ValueError):
@@ -31,16 +35,17 @@ def module_file(name: str, root: Path = ROOT) -> Path:
     raise FileNotFoundError(f"no module {name!r} (looked for {path}){hint}")
 
 
-def code_hash(*names: str, root: Path = ROOT) -> str:
+def code_hash(*names: str, root: Path = ROOT, computes: bool = False) -> str:
     """Hash of the syntax trees of these modules and of all that they import from below `root` or from beside them.
 
-    Comments, docstrings and formatting do not count.
+    Comments, docstrings and formatting do not count. Where only what `computes` is asked for, as in keys of the cache,
+    neither does PLUMBING, nor what is said to people.
     """
     pending, found = [module_file(name, root) for name in names], dict[Path, str]()
     while pending:
         file = pending.pop()
-        if file not in found:
-            found[file], imported = _parsed(file, root)
+        if file not in found and not (computes and any(file.is_relative_to(root / folder) for folder in PLUMBING)):
+            found[file], imported = _parsed(file, root, computes)
             pending += imported
     return hashlib.sha256("\n".join(found[file] for file in sorted(found)).encode()).hexdigest()[:16]
 
@@ -137,10 +142,11 @@ def _tree(file: Path) -> ast.Module:
 
 
 @cache
-def _parsed(file: Path, root: Path) -> tuple[str, frozenset[Path]]:
+def _parsed(file: Path, root: Path, silent: bool = False) -> tuple[str, frozenset[Path]]:
     """Dump of a file's tree without docstrings, and the files of ours that it may import.
 
-    A broken file counts as it is and imports nothing: the job that runs it says what is wrong.
+    `silent`: without the words in calls that tell people something. A broken file counts as it is and imports nothing:
+    the job that runs it says what is wrong.
     """
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))
@@ -153,14 +159,23 @@ def _parsed(file: Path, root: Path) -> tuple[str, frozenset[Path]]:
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             imports |= {base} | {f"{base}.{alias.name}" if node.module else base + alias.name for alias in node.names}
+        elif silent and isinstance(node, ast.Call) and _callee(node) in TELLING:
+            for word in ast.walk(node):
+                if _is_text(word):
+                    word.value = ""  # type: ignore[attr-defined]
         for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
             if isinstance(body, list):  # strings that stand alone are docstrings, of modules and of variables alike
                 body[:] = [n for n in body if not (isinstance(n, ast.Expr) and _is_text(n.value))]
     return ast.dump(tree), frozenset(f for name in imports for f in _files(name, root, file.parent))
 
 
-def _is_text(node: ast.expr) -> bool:
+def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _callee(call: ast.Call) -> str:
+    """Last word of what is called."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def _files(name: str, root: Path, beside: Path) -> list[Path]:

@@ -73,13 +73,13 @@ def pretrain(
         np.savez(part / "weights.npz", **{name: w.cpu().numpy() for name, w in top.state_dict().items()})
 
     key = fingerprint(
-        code_hash("benchmarks.training.pretraining"),
+        code_hash("benchmarks.training.pretraining", computes=True),
         pretrained.sha256,
         pretrained.architecture,
         how,
-        tokens.flat.numpy(),
-        tokens.bounds.numpy(),
-        *(part.numpy() if isinstance(part, Tensor) else part for part in read),
+        tokens.flat,
+        tokens.bounds,
+        *read,
         arithmetic(device),
         rough,
     )

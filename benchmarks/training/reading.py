@@ -76,10 +76,9 @@ def activations(
         read_below(lower.to(device), tokens, torch.from_numpy(out), progress.advance, device, rough)
         out.flush()
 
-    parts = (tokens.flat.numpy(), tokens.bounds.numpy(), arithmetic(device), rough)
-    key = fingerprint(
-        code_hash("benchmarks.training.reading"), pretrained.sha256, pretrained.architecture, layers, *parts
-    )
+    code = code_hash("benchmarks.training.reading", computes=True)
+    parts = (tokens.flat, tokens.bounds, arithmetic(device), rough)
+    key = fingerprint(code, pretrained.sha256, pretrained.architecture, layers, *parts)
     entry = caching.folder(cache, "activations", key, make)
     # copy-on-write, so that torch may have the memory; nobody writes to it
     flat = np.load(entry / "activations.npy", mmap_mode="c", allow_pickle=False)

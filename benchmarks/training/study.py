@@ -9,20 +9,19 @@ diverges); from any other one on, a retry runs the trials anew.
 import contextlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 from filelock import FileLock, Timeout
 from optuna.distributions import BaseDistribution
 from optuna.pruners import PercentilePruner
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from benchmarks.data import journal as journals
 from sgn.errors import NotApplicableError
 from sgn.fit import DivergedError
 
@@ -34,6 +33,7 @@ UNPRUNED = 3
 """Trials that run to their end before one is given up."""
 KEPT = 75.0
 """Per cent: a trial goes on where it is not below the lower quartile of earlier ones."""
+Fitted = TypeVar("Fitted")
 STATES = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
@@ -55,6 +55,14 @@ class Course:
 
     def __init__(self, trial: optuna.Trial) -> None:
         self._trial, self._rung, self._scores = trial, 0, list[float]()
+
+    def run(self, seeds: Iterable[int], fit: Callable[[int], tuple[Fitted, float]]) -> dict[int, Fitted]:
+        """One training a seed: what `fit` has fitted, by seed, of whose best score it tells."""
+        fitted = {}
+        for seed in seeds:
+            fitted[seed], score = fit(seed)
+            self.end(score)
+        return fitted
 
     @property
     def score(self) -> float:
@@ -108,7 +116,7 @@ def search(
     def attempt(number: int) -> None:
         nonlocal journaled
         with lock:
-            done.update({n: trial for n, trial in _read(_open(journal)).items() if n < trials})
+            done.update({n: trial for n, trial in journals.read(journal).items() if n < trials})
         if number in done:
             return
         sampler = TPESampler(seed=seed * 10_007 + number, n_startup_trials=RANDOM_TRIALS)
@@ -118,8 +126,8 @@ def search(
         journaled = lasting and (journaled or shared)
         if journaled:
             with lock:
-                _open(journal).add_trial(trial)
-        told(_line(number, done))
+                journals.add(journal, trial)
+        _tell(told, number, done)
 
     if not shared:
         with lock:
@@ -170,24 +178,6 @@ def _try(
     return study.trials[-1], lasting
 
 
-def _open(journal: Path) -> optuna.Study:
-    """The journaled study; what a kill left is dropped: a last line cut short, the journal's own lock."""
-    for left in journal.parent.glob(f"{journal.name}.lock*"):
-        left.unlink()
-    if journal.exists():
-        written = journal.read_bytes()
-        whole = written[: written.rfind(b"\n") + 1]
-        if whole != written:
-            journal.write_bytes(whole)
-    storage = JournalStorage(JournalFileBackend(str(journal)))
-    return optuna.create_study(storage=storage, study_name="study", direction="maximize", load_if_exists=True)
-
-
-def _read(kept: optuna.Study) -> dict[int, FrozenTrial]:
-    """Journaled trials by their number, which is not their place where several processes finish trials."""
-    return {trial.user_attrs["number"]: trial for trial in kept.trials}
-
-
 def _best(done: dict[int, FrozenTrial]) -> Best:
     rows = [
         {
@@ -213,8 +203,9 @@ def _winner(done: dict[int, FrozenTrial]) -> int | None:
     return max(complete, key=lambda number: (done[number].value, -number), default=None)
 
 
-def _line(number: int, done: dict[int, FrozenTrial]) -> str:
+def _tell(told: Callable[[str], None], number: int, done: dict[int, FrozenTrial]) -> None:
     trial, winner = done[number], _winner(done)
     if winner is None or trial.state != TrialState.COMPLETE:
-        return f"trial {number} {STATES[trial.state]}: {trial.user_attrs['reason']}"
-    return f"trial {number}: validation {trial.value:.4f}, best {done[winner].value:.4f}"
+        told(f"trial {number} {STATES[trial.state]}: {trial.user_attrs['reason']}")
+    else:
+        told(f"trial {number}: validation {trial.value:.4f}, best {done[winner].value:.4f}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,13 @@ from torch import Tensor
 
 from benchmarks.data.cache import fingerprint
 from benchmarks.data.storage import Known, load_graph, load_split, load_task
+from benchmarks.jobs.environment import environment
 from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
-
-LIBRARIES = ("torch", "transformers", "peft", "lightgbm", "scikit-learn", "scipy", "optuna")
-"""Whose versions results depend on."""
 
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """What a model trains on, the graph that it then predicts, and a fingerprint of both."""
+    """What a model trains on, the graph that it then predicts, and a fingerprint of both, but for an encoder."""
 
     training: TrainingView
     prediction: StudentGraph
@@ -47,9 +44,6 @@ class Material:
         self.graph, self.task = load_graph(data), load_task(data)
         self.known = {name: load_split(data, name, len(self.graph)) for name in splits}
         self._states, self._encoder = states, encoder
-        self._base = fingerprint(
-            self.graph.x.numpy(), self.graph.features, self.graph.directed, self.graph.texts, vars(self.task)
-        )
 
     def views(
         self,
@@ -86,11 +80,8 @@ class Material:
         training = replace(view, graph=scaler(degrees))
         whole = len(view.graph) == len(graph)
         prediction = training.graph if whole else scaler(with_degrees(graph))
-        rows = (graph.states, graph.logits, graph.text_index)  # of the changed graph
-        parts = [known.fingerprint, self._base, view.train.numpy(), *(t.numpy() for t in rows if t is not None)]
-        parts += [graph.edges.numpy(), graph.weights.numpy(), graph.x.numpy()]
-        parts += [graph.features, [graph.directed], graph.texts]
-        return Views(training, prediction, fingerprint(*parts))
+        seen = fingerprint(replace(training, encoder=None), None if whole else prediction)
+        return Views(training, prediction, seen)
 
     def _read_states(self, known: Known, seed: int) -> tuple[Tensor | None, Tensor | None]:
         """States [N, H], and logits [N, K] where the recipe was fine-tuned, from the folder that was given.
@@ -124,10 +115,10 @@ def torch_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def arithmetic(device: torch.device) -> list[str | int]:
+def arithmetic(device: torch.device) -> dict[str, str | int]:
     """What results depend on besides code and data, for the keys of cached ones."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return [name, torch.get_num_threads(), *(f"{lib} {version(lib)}" for lib in LIBRARIES)]
+    return environment(name) | {"threads": torch.get_num_threads()}
 
 
 def crossed(splits: list[str], seeds: Iterable[int]) -> Iterator[tuple[str, int]]:
