@@ -12,7 +12,16 @@ from typing import Any
 
 from benchmarks.data.grid import cells
 from benchmarks.jobs import flags, seal
-from benchmarks.jobs.outcome import FAILED, OK, NotApplicableError, NotAvailableError, Outcome, failure_among
+from benchmarks.jobs.outcome import (
+    FAILED,
+    LOSSES,
+    OK,
+    NotApplicableError,
+    NotAvailableError,
+    Outcome,
+    failure_among,
+    said,
+)
 from benchmarks.jobs.progress import Progress
 
 
@@ -60,11 +69,11 @@ def _ended(verb: str, given: list[str], folders: dict[str, Path], output: Path) 
         flags.call(verb, [*given, *(part for flag, folder in folders.items() for part in (flag, str(folder)))])
     except (NotAvailableError, NotApplicableError):
         raise
-    except Exception as error:
+    except LOSSES as error:
         traceback.print_exc()
         for folder in folders.values():
             shutil.rmtree(folder)
             folder.mkdir()
         origin = output.with_name(output.name.partition(".part-")[0])  # the supervisor moves it there
-        return Outcome(FAILED, f"{type(error).__name__}: {error}", str(origin))
+        return Outcome(FAILED, said(error), str(origin))
     return Outcome(OK)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp, softmax, xlogy
 
 from benchmarks.data.dataset import Truth
+from benchmarks.data.predictions import Run, Sides, save
 from benchmarks.data.storage import load_split, load_task, load_truth
 from benchmarks.training.variants import BASE
 
@@ -37,16 +38,15 @@ def run(data: Path, sources: list[str], splits: list[str], seeds: list[int], out
     The oracle takes no chances: every seed has the same predictions.
     """
     truth, task = load_truth(data), load_task(data)
-    predictions: dict[str, np.ndarray] = {}
+    runs: dict[Run, Sides] = {}
     for split in splits:
         known = load_split(data, split, len(truth.text))
         train = known.train.numpy()
         chances = posterior(truth, tuple(sources), train, known.labels.numpy()[train])
         scores = chances[:, 1:] if task.kind == "binary" else chances
-        for seed in seeds:
-            for side in ("validation", "test"):
-                predictions[f"{BASE}/{split}/{seed}/{side}"] = scores[getattr(known, side).numpy()]
-    np.savez(output / "predictions.npz", **predictions)  # type: ignore[arg-type]
+        sides = {"validation": scores[known.validation.numpy()], "test": scores[known.test.numpy()]}
+        runs |= {(BASE, split, seed): sides for seed in seeds}
+    save(output, runs)
 
 
 def posterior(truth: Truth, sources: tuple[str, ...], known: np.ndarray, labels: np.ndarray) -> np.ndarray:

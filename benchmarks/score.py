@@ -37,6 +37,7 @@ from benchmarks.analysis.metrics import (
 )
 from benchmarks.data.describe import description, picture
 from benchmarks.data.grid import cells
+from benchmarks.data.predictions import Run, Sides, load
 from benchmarks.data.storage import (
     load_graph,
     load_lead,
@@ -86,6 +87,17 @@ def run(
     output.mkdir(parents=True, exist_ok=True)
     ended = {folder.name: outcome.read(folder) for folder in predictions}
     ended |= {name: Outcome(NOT_APPLICABLE, NO_TEXT, str(data)) for name in without_text}
+    trials: list[dict[str, Any]] = []
+    for folder in [*tuning, *searches]:
+        kind, name = ("model", folder.name) if folder in tuning else ("recipe", folder.parent.name)
+        of = {"dataset": dataset, "kind": kind, "name": name}
+        of["recipe"] = charges.get(name, "") if kind == "model" else ""
+        try:
+            trials += [of | row for row in _trials(folder)]
+        except ValueError as error:  # a damaged file loses the rows that it is of
+            lost_rows = [name] if kind == "model" else [model for model, recipe in charges.items() if recipe == name]
+            ended |= dict.fromkeys(lost_rows, Outcome(FAILED, str(error), str(folder)))
+    made: dict[tuple[str, str], dict[Run, Sides]] = {}  # by model and cell
     runs: list[dict[str, Any]] = []
     classes: list[pd.DataFrame] = []
     warnings: list[pd.DataFrame] = []
@@ -102,33 +114,32 @@ def run(
                 continue
             for cell, options in found.items():
                 of = {"dataset": dataset, "model": folder.name}
-                if (end := outcome.read(folder / cell)).status != OK:
+                end, read, failed = _read(folder / cell, folder)
+                lost += [of | {"variant": v, **vars(Outcome(FAILED, why, str(folder)))} for v, why in failed.items()]
+                if end.status != OK and grid:
                     lost.append(of | {"variant": cell, **vars(end)})
+                elif end.status != OK:
+                    ended[folder.name] = end
+                if end.status != OK:
                     continue
+                made[folder.name, cell] = read
                 of |= {name: value for name, value in options.items() if name != "split"}  # which every run tells
-                for scored, report, warned in _scored(data / cell, sealed / cell, folder / cell):
+                for scored, report, warned in _scored(data / cell, sealed / cell, read):
                     runs.append(of | scored)
                     classes.append(report.assign(**of))
                     warnings.append(warned.assign(**of))
-        ok = [folder for folder in predictions if ended[folder.name].status == OK]
-        statistics["controls"] = _controls(dataset, data, sealed, ok, list(found), text_matters)
+        statistics["controls"] = _controls(dataset, data, sealed, made, list(found), text_matters)
         if not grid:
-            tuned = {folder.name for folder in tuning} & {folder.name for folder in ok}
+            alone = {model: read for (model, _), read in made.items()}
+            tuned = {folder.name for folder in tuning} & alone.keys()
             base = [run for run in runs if run["variant"] == BASE]
             validation = {
                 name: float(np.mean([run["validation"] for run in base if run["model"] == name])) for name in tuned
             }
-            statistics |= _statistics(dataset, data, sealed, ok, validation, references)
+            statistics |= _statistics(dataset, data, sealed, alone, validation, references)
     else:
         ended = {name: outcome.read(data) for name in ended}
-    trials = [t for folder in tuning for t in _trials(folder, "model", dataset)]
-    trials += [t for folder in searches for t in _trials(folder, "recipe", dataset)]
-    trials = [t | {"recipe": charges.get(t["name"], "") if t["kind"] == "model" else ""} for t in trials]
     outcomes = [{"dataset": dataset, "model": name, "variant": BASE, **vars(o)} for name, o in ended.items()] + lost
-    for folder in predictions:
-        failed = read_json(folder / "failed.json") if (folder / "failed.json").exists() else {}
-        of = {"dataset": dataset, "model": folder.name, "status": FAILED, "origin": str(folder)}
-        outcomes += [of | {"variant": variant, "reason": reason} for variant, reason in failed.items()]
     dials = [name for name in grid if name != "split"]  # which is a column of every run
     frames = {
         "runs": pd.DataFrame(runs, columns=[*dials, *COLUMNS["runs"]]),
@@ -169,54 +180,48 @@ def _describe(dataset: str, data: Path, sealed: Path, output: Path) -> None:
     links.to_parquet(output / "links.parquet", index=False)
 
 
-def _scored(data: Path, sealed: Path, predictions: Path) -> Iterator[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
+def _scored(
+    data: Path, sealed: Path, runs: dict[Run, Sides]
+) -> Iterator[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
     """Scores, per-class report and, of a binary task, alerts of each variant, split and seed of a model."""
     card, task = read_json(data / "card.json"), load_task(data)
     known = {split: load_split(data, split, card["students"]) for split in card["splits"]}
-    with np.load(predictions / "predictions.npz", allow_pickle=False) as file:
-        for key in file.files:
-            variant, split, seed, side = key.split("/")
-            if side != "test":
-                continue
-            of = {"variant": variant, "split": split, "seed": int(seed)}
-            labels, probabilities = load_test(sealed, split)[1], file[key]
-            extent = {"students": len(labels), "prevalence": prevalence(labels, task.num_outputs)}
-            truth, chances = (
-                known[split].labels[known[split].validation].numpy(),
-                file[key.removesuffix(side) + "validation"],
-            )
-            validation = comparisons.score(task.kind, truth, chances)
-            at, macro_f1_chosen = None, np.nan
-            if task.kind != "multiclass":
-                at = best_thresholds(truth, chances)
-                macro_f1_chosen = macro_f1_at(at, labels, probabilities)
-            report = per_class(labels, probabilities, list(task.classes), at).assign(**of)
-            binary = task.kind == "binary"
-            warned = alerts(labels, probabilities, load_lead(sealed, split)) if binary else pd.DataFrame()
-            scored = scores(labels, probabilities) | {"macro_f1_chosen": macro_f1_chosen, "validation": validation}
-            yield of | extent | scored, report, warned.assign(**of)
+    for (variant, split, seed), sides in runs.items():
+        of: dict[str, Any] = {"variant": variant, "split": split, "seed": seed}
+        labels, probabilities = load_test(sealed, split)[1], sides["test"]
+        extent = {"students": len(labels), "prevalence": prevalence(labels, task.num_outputs)}
+        truth, chances = known[split].labels[known[split].validation].numpy(), sides["validation"]
+        validation = comparisons.score(task.kind, truth, chances)
+        at, macro_f1_chosen = None, np.nan
+        if task.kind != "multiclass":
+            at = best_thresholds(truth, chances)
+            macro_f1_chosen = macro_f1_at(at, labels, probabilities)
+        report = per_class(labels, probabilities, list(task.classes), at).assign(**of)
+        binary = task.kind == "binary"
+        warned = alerts(labels, probabilities, load_lead(sealed, split)) if binary else pd.DataFrame()
+        scored = scores(labels, probabilities) | {"macro_f1_chosen": macro_f1_chosen, "validation": validation}
+        yield of | extent | scored, report, warned.assign(**of)
 
 
 def _controls(
-    dataset: str, data: Path, sealed: Path, predictions: list[Path], found: list[str], text_matters: bool
+    dataset: str,
+    data: Path,
+    sealed: Path,
+    made: dict[tuple[str, str], dict[Run, Sides]],
+    found: list[str],
+    text_matters: bool,
 ) -> pd.DataFrame:
     """What the controls show, over all cells `found` of a family, or the one "." of a dataset."""
     labels: dict[str, np.ndarray] = {}
     students: dict[str, np.ndarray] = {}  # cells with the same labels have the same students
     drawn: dict[bytes, int] = {}
     rows: dict[comparisons.Row, dict[comparisons.Cell, np.ndarray]] = {}
-    for folder in predictions:
-        for cell in found:
-            if outcome.read(folder / cell).status != OK:
-                continue
-            with np.load(folder / cell / "predictions.npz", allow_pickle=False) as file:
-                for key in file.files:
-                    variant, split, seed, side = key.split("/")
-                    if side == "test":
-                        who, truth = load_test(sealed / cell, split)
-                        network = drawn.setdefault(truth.tobytes(), len(drawn)) if len(found) > 1 else 0
-                        labels[f"{cell}/{split}"], students[f"{cell}/{split}"] = truth, who + network * ANYBODY
-                        rows.setdefault((folder.name, variant), {})[f"{cell}/{split}", int(seed)] = file[key]
+    for (model, cell), runs in made.items():
+        for (variant, split, seed), sides in runs.items():
+            who, truth = load_test(sealed / cell, split)
+            network = drawn.setdefault(truth.tobytes(), len(drawn)) if len(found) > 1 else 0
+            labels[f"{cell}/{split}"], students[f"{cell}/{split}"] = truth, who + network * ANYBODY
+            rows.setdefault((model, variant), {})[f"{cell}/{split}", seed] = sides["test"]
     kind = next(load_task(data / cell).kind for cell in found if (data / cell / "card.json").exists())
     shown = controls.shown(kind, labels, students, rows, text_matters)
     return pd.DataFrame(shown, columns=COLUMNS["controls"]).assign(dataset=dataset)
@@ -226,7 +231,7 @@ def _statistics(
     dataset: str,
     data: Path,
     sealed: Path,
-    predictions: list[Path],
+    made: dict[str, dict[Run, Sides]],
     validation: dict[str, float],
     references: dict[str, dict[str, str]],
 ) -> dict[str, pd.DataFrame]:
@@ -240,21 +245,18 @@ def _statistics(
     answers: dict[comparisons.Row, dict[comparisons.Cell, np.ndarray]] = {}
     students = {split: load_test(sealed, split)[0] for split in known}
     bins, gaps = [pd.DataFrame(columns=COLUMNS["calibration"])], [pd.DataFrame(columns=COLUMNS["fairness"])]
-    for folder in predictions:
-        with np.load(folder / "predictions.npz", allow_pickle=False) as file:
-            for key in file.files:
-                variant, split, seed, side = key.split("/")
-                if side == "test":
-                    answers.setdefault((folder.name, variant), {})[split, int(seed)] = file[key]
-        for (split, seed), probabilities in answers.get((folder.name, BASE), {}).items():
-            of: dict[str, Any] = {"model": folder.name, "variant": BASE, "split": split, "seed": seed}
+    for model, runs in made.items():
+        for (variant, split, seed), sides in runs.items():
+            answers.setdefault((model, variant), {})[split, seed] = sides["test"]
+        for (split, seed), probabilities in answers.get((model, BASE), {}).items():
+            of: dict[str, Any] = {"model": model, "variant": BASE, "split": split, "seed": seed}
             diagram = reliability(labels[split], probabilities)
             error, square = calibration_error(diagram), brier(labels[split], probabilities)
             bins.append(diagram.assign(dataset=dataset, **of, ece=error, brier=square))
         for attribute, words in load_protected(data).items():
-            if runs := answers.get((folder.name, BASE)):
-                found = fairness.gaps(task.kind, students, labels, runs, words)
-                gaps.append(found.assign(dataset=dataset, model=folder.name, attribute=attribute))
+            if base := answers.get((model, BASE)):
+                found = fairness.gaps(task.kind, students, labels, base, words)
+                gaps.append(found.assign(dataset=dataset, model=model, attribute=attribute))
     trained = {split: len(side.train) for split, side in known.items()}
     hidden = comparisons.Sealed(task.kind, card["replication"], students, labels, trained)
     return {
@@ -264,12 +266,19 @@ def _statistics(
     }
 
 
-def _trials(folder: Path, kind: str, dataset: str) -> list[dict[str, Any]]:
+def _trials(folder: Path) -> list[dict[str, Any]]:
     """Trials of a model (`tuning/<dataset>/<model>`) or of a recipe (`states/<dataset>/<recipe>/selection`)."""
-    if outcome.read(folder).status != OK:
-        return []
-    of = {"dataset": dataset, "kind": kind, "name": folder.name if kind == "model" else folder.parent.name}
-    return [of | row for row in read_json(folder / "trials.json")]
+    return read_json(folder / "trials.json") if outcome.read(folder).status == OK else []
+
+
+def _read(folder: Path, origin: Path) -> tuple[Outcome, dict[Run, Sides], dict[str, str]]:
+    """How predictions ended, runs, and failed variants; what is damaged is a failure of `origin`."""
+    if (end := outcome.read(folder)).status != OK:
+        return end, {}, {}
+    try:
+        return end, *load(folder)
+    except ValueError as error:
+        return Outcome(FAILED, str(error), str(origin)), {}, {}
 
 
 def _heads(dataset: str, folders: list[Path]) -> pd.DataFrame:

@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks.data import cache as caching
 from benchmarks.data.cache import fingerprint
-from benchmarks.data.storage import load_truth, read_json, write_json
+from benchmarks.data.predictions import Run, Sides, save
+from benchmarks.data.storage import load_truth, read_json
 from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import LOSSES, said
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training import edits
@@ -68,7 +69,7 @@ def run(
         for cell in crossed(splits, range(change.draws) if change.draws else seeds)
     ]
     progress = Progress(len(cells), "run")
-    predictions: dict[str, np.ndarray] = {}
+    runs: dict[Run, Sides] = {}
     failed: dict[str, str] = {}
     for variant, split, seed in cells:
         if variant in failed:
@@ -84,16 +85,15 @@ def run(
             key = fingerprint(*setting, repr(config), views.fingerprint, test, seed)
             make = functools.partial(predictions_of, module, config, views, test, seed, report, name)
             made = caching.arrays(cache, "runs", key, make)
-        except Exception as error:
+        except LOSSES as error:
             if variant == BASE:
                 raise
-            failed[variant] = f"{type(error).__name__}: {error}"  # loses its own cells only
+            failed[variant] = said(error)  # loses its own cells only
             progress.step(f"{name} failed: {failed[variant]}")
             continue
-        predictions |= {f"{variant}/{split}/{seed}/{side}": scores for side, scores in made.items()}
+        runs[variant, split, seed] = made
         progress.step(name)
-    write_json(output / "failed.json", failed)
-    np.savez(output / "predictions.npz", **predictions)  # type: ignore[arg-type]
+    save(output, runs, failed)
 
 
 def _views(material: Material, split: str, seed: int, change: Changes, data: Path) -> Views:

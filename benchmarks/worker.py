@@ -1,4 +1,4 @@
-"""The worker of a step: runs a verb in this very process, and leaves an outcome where it raises.
+"""The worker of a step: runs a verb in this very process, and leaves an outcome: that it is done, or why not.
 
 Started by `benchmarks.jobs.supervise`, which sees to all that a process cannot tell of itself.
 """
@@ -10,23 +10,27 @@ from pathlib import Path
 from benchmarks.cli import call
 from benchmarks.jobs.outcome import (
     FAILED,
+    LOSSES,
     NOT_APPLICABLE,
     NOT_AVAILABLE,
+    OK,
     NotApplicableError,
     NotAvailableError,
     Outcome,
+    said,
 )
 
 
 def work(verb: str, flags: Sequence[str]) -> int:
-    """Run the verb, and write an outcome where it raises."""
+    """Run the verb, and write its outcome."""
+    part = Path(flags[flags.index("--output") + 1])
     try:
         call(verb, flags)
-    except Exception as error:
+    except LOSSES as error:
         traceback.print_exc()
         status = {NotAvailableError: NOT_AVAILABLE, NotApplicableError: NOT_APPLICABLE}.get(type(error), FAILED)
-        reason = f"{type(error).__name__}: {error}" if status == FAILED else str(error)
-        part = Path(flags[flags.index("--output") + 1])
+        reason = said(error) if status == FAILED else str(error)
         Outcome(status, reason, needs=getattr(error, "needs", ())).write(part)
         return 1
+    Outcome(OK).write(part)
     return 0

@@ -75,12 +75,12 @@ def copy_workflow(folder: Path) -> Path:
 
 
 def run(command: list[str], folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the environment in `folder`, with the code that stands there."""
+    """Run a command of the environment in `folder`, with the code that stands there, or else with this checkout's."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder), "PATH": path} | env,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "PATH": path} | env,
         capture_output=True,
         text=True,
         check=False,

@@ -14,6 +14,7 @@ from benchmarks.analysis import records, stats
 from benchmarks.analysis.columns import COLUMNS
 from benchmarks.analysis.comparisons import Sealed, pairs, score
 from benchmarks.analysis.metrics import scores
+from benchmarks.data import predictions
 from benchmarks.data.storage import save_dataset, write_json
 from benchmarks.jobs.outcome import Outcome
 
@@ -198,12 +199,11 @@ def test_score_writes_them_and_records_hold_them(tmp_path: Path) -> None:
             place.mkdir(parents=True)
             Outcome("ok").write(place)
         write_json(tuning / "trials.json", [])
+        sure = 1 / (1 + np.exp(-chances))
         sides = {
-            f"base/{name}/0/{side}": 1 / (1 + np.exp(-chances[getattr(split, side)]))
-            for name, split in dataset.splits.items()
-            for side in ("validation", "test")
+            n: {side: sure[getattr(s, side)] for side in ("validation", "test")} for n, s in dataset.splits.items()
         }
-        np.savez(folder / "predictions.npz", **sides)
+        predictions.save(folder, {("base", name, 0): of for name, of in sides.items()})
     folders, tunings = ([tmp_path / kind / m for m in BETTER] for kind in ("predictions", "tuning"))
     out = tmp_path / "toy"
     scoring.run("toy", tmp_path / "data", tmp_path / "sealed", folders, out, tuning=tunings[1:])

@@ -61,6 +61,8 @@ WRONG = [
     (put(*CONTROL, "permuted labels", "recipe", value="minilm"), r"draws = 8; expected none with a recipe that has st"),
     (put(*CONTROL, "permuted", value={"labels": "permuted"}), r"'labels': 'permuted'} makes the variant 'permuted l"),
     (put(*CONTROL, "rewired edges", value={"graph": "unweighted"}), r"'rewired'} makes the variant 'rewired edges'"),
+    (put(*CONTROL, "a\0b", value={"graph": "unweighted"}), r"a\\x00b: a variant's name can be printed, has no '/'"),
+    (put(*CONTROL, "\ud800", value={"graph": "unweighted"}), r"\\ud800: a variant's name can be printed, has no '/'"),
     (put("trails", value=3), r"unknown key 'trails' \(did you mean 'trials'\?\); allowed: .*tier.*figures"),
     (put("trials", value=2), r"trials = 2; recipe 'minilm' takes as many"),
     (put("trials", value="many"), r"trials = 'many'; expected a number of trials from 1"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,11 +14,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT, learnable, run
 
-from benchmarks import workflow
+from benchmarks import score, workflow
 from benchmarks.config import ConfigError
+from benchmarks.data import predictions
 from benchmarks.data.storage import save_dataset
 from benchmarks.jobs import modules, outcome, supervise
 from benchmarks.jobs.modules import load
+from benchmarks.training.variants import BASE
 
 MODEL = '''
 """A broken model."""
@@ -67,6 +70,9 @@ def flags(place: Path, model: str = "model.py", output: str = "results/t/predict
 
 TOLD_BY_THE_WORKER = [
     ("raise RuntimeError('no luck')", "0.5", "RuntimeError: no luck"),
+    ("raise RuntimeError(b'caf\\xe9'.decode(errors='surrogateescape'))", "0.5", r"RuntimeError: caf\udce9"),
+    ("class Mute(Exception): __str__ = None\n    raise Mute", "0.5", "Mute: (its message cannot be told: TypeError)"),
+    ("import sys; sys.exit(0)", "0.5", "SystemExit: 0"),
     ("report(1, float('nan'))", "0.5", "DivergedError: epoch 1: validation score nan"),
     ("report(1, 0.5)", "float('nan')", "gave numbers that are not finite"),
     ("report(1, 0.5); return lambda graph: torch.ones(3, 1)", "0.5", "gave shape (3, 1), not (240, 1)"),
@@ -104,6 +110,7 @@ def test_a_worker_tells_what_its_model_raised(told: list[outcome.Outcome], case:
     [
         ("raise RuntimeError('no luck')", (), "RuntimeError: no luck"),
         ("import time; time.sleep(60)", ("--minutes", "0.1"), "ran past its limit of 0.1 minutes"),
+        ("import os; os._exit(0)", (), "something ended the process, with exit status 0, before the step was done"),
         ("x = torch.ones(int(4e8)); __import__('time').sleep(60)", ("--memory-mb", "1000"), "its limit of 1 GB"),
         ("import os; os.kill(os.getpid(), 9)", (), "killed by SIGKILL (out of memory, most likely)"),
     ],
@@ -136,6 +143,47 @@ def test_an_import_path_that_python_takes_for_a_library_is_refused(monkeypatch: 
         load("random")
 
 
+SHARED = """import mmap, os, time
+    def draw(seconds):
+        if os.fork() == 0:
+            time.sleep(seconds)
+            os._exit(0)
+    {}"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells what processes share")
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("m = mmap.mmap(-1, 1 << 30); m.write(bytes(1 << 30)); time.sleep(60)", "failed"),
+        ("open('big', 'wb').truncate(1 << 30); m = mmap.mmap(os.open('big', 0), 0, prot=1); sum(m[::4096])", "ok"),
+        ("x = torch.ones(int(1e8)); [draw(2) for _ in range(4)]; time.sleep(1)", "ok"),
+    ],
+    ids=["shared memory counts", "a mapped file does not", "what a fork shares counts once"],
+)
+def test_memory_is_what_a_job_has_made(place: Path, body: str, status: str) -> None:
+    assert train(place, SHARED.format(body) + "; report(1, 0.5)", ("--memory-mb", "1000")).status == status
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a daemon is nobody's child")
+def test_what_a_job_started_ends_with_it(place: Path) -> None:
+    """A child, and a daemon: started by one that ends at once, in a session of its own."""
+    body = """
+    import os, subprocess
+    command = ["sh", "-c", "echo $$ >> pids; exec sleep 60"]
+    subprocess.Popen(command)
+    if os.fork() == 0:
+        subprocess.Popen(command, start_new_session=True)
+        os._exit(0)
+    while not os.path.exists("pids") or len(open("pids").read().split()) < 2:
+        pass
+    report(1, 0.5)"""
+    assert train(place, body).status == "ok"
+    started = (place / "pids").read_text(encoding="utf-8").split()
+    assert len(started) == 2
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
 def test_what_follows_passes_the_outcome_on(place: Path) -> None:
     outcome.Outcome("not available", "no raw file", "results/t/data/toy").write(place / "results/t/data/toy")
     ended = train(place, "report(1, 0.5)")
@@ -154,6 +202,45 @@ def test_score_reports_what_failed_before(place: Path) -> None:
     assert outcome.read(place / base / "records/toy").status == "ok"
     found = pd.read_parquet(place / base / "records/toy/outcomes.parquet")
     assert found["reason"].tolist() == ["RuntimeError: no luck"]
+
+
+def test_a_damaged_file_loses_its_own_row(place: Path) -> None:
+    """In score, which reads what every model has left."""
+    base, dataset = place / "results/t", learnable()
+    ids = {(BASE, name, 0): split for name, split in dataset.splits.items()}
+    runs = {
+        run: {side: np.linspace(0.1, 0.9, len(getattr(split, side)))[:, None] for side in ("validation", "test")}
+        for run, split in ids.items()
+    }
+    damaged = {"sound": "", "predictions": "predictions.npz", "variants": "failed.json", "outcome": "outcome.json"}
+    for model, file in damaged.items():
+        folder = base / "predictions/toy" / model
+        folder.mkdir(parents=True)
+        predictions.save(folder, runs)
+        outcome.Outcome("ok").write(folder)
+        if file:
+            whole = (folder / file).read_bytes()
+            middle = len(whole) // 2
+            (folder / file).write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
+    for model in ("sound", "trials"):
+        tuning = base / "tuning/toy" / model
+        tuning.mkdir(parents=True)
+        outcome.Outcome("ok").write(tuning)
+        (tuning / "trials.json").write_text("[]" if model == "sound" else "[", encoding="utf-8")
+    shutil.copytree(base / "predictions/toy/sound", base / "predictions/toy/trials")
+    folders = sorted((base / "predictions/toy").iterdir())
+    out = base / "records/toy"
+    tunings = sorted((base / "tuning/toy").iterdir())
+    score.run("toy", base / "data/toy", base / "sealed/toy", folders, out, tuning=tunings)
+    found = pd.read_parquet(out / "outcomes.parquet").set_index("model")
+    assert found["status"].to_dict() == dict.fromkeys([*damaged, "trials"], "failed") | {"sound": "ok"}
+    assert set(pd.read_parquet(out / "runs.parquet")["model"]) == {"sound"}
+    for model, file in (damaged | {"trials": "trials.json"}).items():
+        if model != "sound":
+            assert f"{file} is damaged" in found["reason"][model]
+            assert found["origin"][model] == str(
+                base / ("tuning" if model == "trials" else "predictions") / "toy" / model
+            )
 
 
 @pytest.mark.parametrize(
@@ -182,7 +269,7 @@ def test_the_mirror_of_a_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_worker_dies_with_its_parent_and_the_next_run_starts_clean(place: Path) -> None:
     body = f"open({str(place / 'pid')!r}, 'w').write(str(__import__('os').getpid())); __import__('time').sleep(60)"
     (place / "model.py").write_text(MODEL.format(body=body, value="0.5"), encoding="utf-8")
-    env = os.environ | {"PYTHONPATH": str(place)}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(place), str(ROOT)])}
     parent = subprocess.Popen([sys.executable, "-m", "benchmarks.cli", *flags(place)], cwd=place, env=env)
     deadline = time.monotonic() + 60
     while not (place / "pid").exists() or not (place / "pid").read_text(encoding="utf-8"):
@@ -213,7 +300,7 @@ def test_a_run_that_another_took_over_leaves_the_others_artifact(place: Path) ->
     while not pathlib.Path({str(place / "go")!r}).exists():
         time.sleep(0.05)"""
     (place / "slow.py").write_text(MODEL.format(body=waiting, value="0.5"), encoding="utf-8")
-    env = os.environ | {"PYTHONPATH": str(place)}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(place), str(ROOT)])}
     command = [sys.executable, "-m", "benchmarks.cli", *flags(place, "slow.py")]
     slow = subprocess.Popen(command, cwd=place, env=env, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60

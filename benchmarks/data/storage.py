@@ -154,8 +154,11 @@ def load_lead(sealed: Path, name: str) -> np.ndarray | None:
 
 
 def read_json(path: Path) -> Any:
-    """Parse a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Parse a JSON file; raises ValueError that names one which is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error})") from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -23,6 +23,19 @@ class NotAvailableError(Exception):
         self.needs = tuple(needs)
 
 
+LOSSES = (Exception, SystemExit)
+"""What code that is not ours may raise, and so lose its own cells: `sys.exit()` ends a run, not the job."""
+
+
+def said(error: BaseException) -> str:
+    """An error in words that can be written anywhere: what is no text in it is escaped."""
+    try:
+        message = str(error)
+    except Exception as broken:
+        message = f"(its message cannot be told: {type(broken).__name__})"
+    return f"{type(error).__name__}: {message}".encode(errors="backslashreplace").decode()
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Status, the reason in words, and the artifact where it began: what to make anew after mending the cause.
@@ -41,8 +54,12 @@ class Outcome:
 
 
 def read(folder: Path) -> Outcome:
-    """Read `folder/outcome.json`."""
-    return Outcome(**json.loads((folder / "outcome.json").read_text(encoding="utf-8")))
+    """Read `folder/outcome.json`; one that is damaged tells of a failure."""
+    file = folder / "outcome.json"
+    try:
+        return Outcome(**json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        return Outcome(FAILED, f"{file} is damaged ({error})", str(folder))
 
 
 def failure_among(flags: Iterable[str]) -> Outcome | None:

@@ -1,21 +1,24 @@
 """The light parent of a step: passes outcomes on, starts the worker, holds it to its limits, writes what became of it.
 
 The worker fills `<output>.part-<pid>`; the parent adds `outcome.json` and `provenance.json` and moves the folder into
-place whole. So a step always leaves an artifact, and a broken one costs its own cells only.
+place whole. So a step always leaves an artifact, and a broken one costs its own cells only. A worker that does not say
+that it is done has failed, whatever its exit status; what it started ends with it.
 """
 
 import contextlib
 import ctypes
+import functools
 import itertools
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,10 @@ from benchmarks.jobs.provenance import provenance
 
 OUTPUTS = ("--output", "--sealed-output")
 POLL_SECONDS = 0.2
+GRACE_SECONDS = 0.5
+"""Time for what a worker leaves to tidy up, as Python's own tracker of shared memory does, before it is killed."""
+STUBBORN = 20
+"""Rounds of killing before what cannot be killed is left."""
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 """Lets glibc keep what is freed; else each epoch's arrays of thousands of students come from the kernel anew."""
 
@@ -93,15 +100,16 @@ def _work(
     """
     began, peak = time.monotonic(), 0.0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _prctl(SET_CHILD_SUBREAPER, 1)  # a daemon that the worker starts stays among our children
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", START, *worker],
         env=_environment(limits.threads),
-        preexec_fn=_die_with_parent(),
+        preexec_fn=functools.partial(_prctl, SET_PDEATHSIG, signal.SIGKILL),  # it dies with us, however we end
     )
     reason = ""
     try:
         while process.poll() is None:
-            peak = max(peak, _gigabytes(process.pid))
+            peak = max(peak, _gigabytes())
             seconds = time.monotonic() - began
             if peak > limits.gigabytes:
                 reason = f"killed: {peak:.1f} GB of memory are more than its limit of {limits.gigabytes:g} GB"
@@ -114,13 +122,12 @@ def _work(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_SECONDS)
     finally:
-        _kill(process)
-        status = process.wait()
+        status = _end(process)
     used = {"seconds": round(time.monotonic() - began, 2), "peak_gigabytes": round(peak, 3)}
     if reason:
         return Outcome(FAILED, reason, origin), used
-    if outcome.is_artifact(part):  # the worker caught its own error
-        told = outcome.read(part)
+    told = outcome.read(part) if outcome.is_artifact(part) else None
+    if told and told.status != OK:  # the worker caught its own error
         return replace(told, origin=origin), used
     if status < 0:
         name = signal.Signals(-status).name
@@ -128,7 +135,11 @@ def _work(
         return Outcome(FAILED, f"killed by {name}{cause}", origin), used
     if status:
         return Outcome(FAILED, f"ended with exit status {status}; its log says more", origin), used
-    return Outcome(OK), used
+    if not told:
+        return Outcome(
+            FAILED, "something ended the process, with exit status 0, before the step was done", origin
+        ), used
+    return told, used
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -144,37 +155,47 @@ def _environment(threads: int) -> dict[str, str]:
     }
 
 
-def _die_with_parent() -> Callable[[], object] | None:
-    """On Linux a worker dies with its parent, be the parent killed without a word."""
-    if not sys.platform.startswith("linux"):
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(1, signal.SIGKILL)  # 1 = PR_SET_PDEATHSIG
+SET_PDEATHSIG, SET_CHILD_SUBREAPER = 1, 36
+"""Calls of Linux's prctl; other systems have nothing like them."""
 
 
-def _kill(worker: subprocess.Popen[bytes]) -> None:
-    """End the worker, and what it started itself."""
-    try:
-        family = psutil.Process(worker.pid).children(recursive=True)
-    except psutil.Error:
-        family = []
+def _prctl(call: int, value: int) -> None:
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(call, value)
+
+
+def _end(worker: subprocess.Popen[bytes]) -> int:
+    """End the worker and all that it started, daemons included; its exit status."""
     worker.kill()
-    for process in family:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+    status = worker.wait()
+    psutil.wait_procs(psutil.Process().children(recursive=True), GRACE_SECONDS)
+    for _ in range(STUBBORN):
+        if not (left := psutil.Process().children(recursive=True)):
+            break
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, POLL_SECONDS)
+    return status
 
 
-def _gigabytes(pid: int) -> float:
-    """Memory of a process and its children, without what it shares (memory-mapped files can be dropped)."""
+def _gigabytes() -> float:
+    """Memory of the worker and what it started: their own and what they share, once; no files, which can be dropped."""
     total = 0
-    try:
-        root = psutil.Process(pid)
-        for process in [root, *root.children(recursive=True)]:
-            info = process.memory_info()
-            total += info.rss - getattr(info, "shared", 0)
-    except psutil.Error:
-        pass  # it ended while we looked
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error, OSError):  # it ended while we looked
+            total += _bytes(process)
     return total / 1e9
+
+
+def _bytes(process: psutil.Process) -> int:
+    """Memory of a process with its part of what it shares; where the system does not tell, all but what it shares."""
+    rollup = Path(f"/proc/{process.pid}/smaps_rollup")
+    parts = re.findall(r"^Pss_(?:Anon|Shmem): +(\d+) kB$", rollup.read_text() if rollup.exists() else "", re.M)
+    if parts:
+        return sum(map(int, parts)) * 1024
+    info = process.memory_info()
+    return info.rss - getattr(info, "shared", 0)
 
 
 def _snakemakes() -> list[psutil.Process]:

@@ -22,6 +22,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.data import journal as journals
+from benchmarks.jobs.outcome import LOSSES, said
 from sgn.errors import NotApplicableError
 from sgn.fit import DivergedError
 
@@ -171,9 +172,9 @@ def _try(
     except optuna.TrialPruned as reason:
         asked.set_user_attr("reason", str(reason))
         study.tell(asked, state=TrialState.PRUNED)
-    except Exception as error:
+    except LOSSES as error:
         lasting = isinstance(error, DivergedError)
-        asked.set_user_attr("reason", f"{type(error).__name__}: {error}")
+        asked.set_user_attr("reason", said(error))
         study.tell(asked, state=TrialState.FAIL)
     return study.trials[-1], lasting
 
