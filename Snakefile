@@ -8,6 +8,7 @@
 from pathlib import Path
 
 from benchmarks.config import check
+from benchmarks.configfile import read
 from benchmarks.workflow import hold_lock
 
 if not workflow.configfiles:
@@ -15,6 +16,8 @@ if not workflow.configfiles:
     configfile: "config/default.yaml"
 
 
+for file in workflow.configfiles:
+    read(Path(file))  # Snakemake has, too, and takes the last of two blocks of one name
 check(config)
 
 

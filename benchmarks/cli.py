@@ -75,7 +75,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         limits = Limits(args.minutes * 60, args.memory_mb / 1000, args.threads)
         return supervise(args.verb, args.flags, limits, passes_on=not verb.judges)
-    return call(args.verb, args.flags) or 0
+    try:
+        return call(args.verb, args.flags) or 0
+    except Exception as error:
+        from benchmarks.configfile import ConfigError  # which needs packages that doctor may find missing
+
+        if not isinstance(error, ConfigError | OSError):
+            raise
+        raise SystemExit(f"sgn {args.verb}: {error}") from error  # of the user's files or disk: no trace of our code
 
 
 def call(verb: str, given: Sequence[str]) -> int | None:

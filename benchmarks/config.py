@@ -10,6 +10,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
+from benchmarks.configfile import ConfigError as ConfigError
+from benchmarks.configfile import unfit, unnamed
 from benchmarks.entries import (
     AGAINST,
     entry_of,
@@ -28,22 +30,20 @@ from benchmarks.training.variants import BASE, CONTROLS, LABELS, MADE_BY, TEXTS,
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 LABELED = "labeled"
 """An option of every dataset: the share of its students whose labels are known, see `benchmarks.training.labeling`."""
+LITERALS = ("SPLITS", "RANGES", "TEXT", "ORACLE", "FOLDER", "FILES", "URLS")
+"""What is read of a dataset's file, where it is there, without running it."""
 CONTROL = ("Config", "build or fit")
 MODEL = (*CONTROL, "SPACE")
 """What the file of a control and of a model defines."""
 
 
-class ConfigError(ValueError):
-    """All that is wrong with a config, one error a line."""
-
-
 def check(config: dict[str, Any], root: Path = source.ROOT) -> None:
     """Raise ConfigError unless the config is one that the workflow can run."""
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    errors = [_message(e) for e in Draft202012Validator(schema).iter_errors(config)]
+    errors = list(unnamed(config)) or [_message(e) for e in Draft202012Validator(schema).iter_errors(config)]
     errors = errors or list(_inconsistencies(config, root))
     if errors:
-        raise ConfigError("the config is wrong:\n" + "\n".join(f"  {e}" for e in errors))
+        raise ConfigError("the config is wrong:\n" + "\n".join(f"  {e}" for e in dict.fromkeys(errors)))
 
 
 def _message(error: ValidationError) -> str:
@@ -97,8 +97,10 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         yield from _recipe(f"recipes.{recipe}", entry)
         yield from _settings(f"recipes.{recipe}.set", "sgn.finetune", entry.get("set", {}), root)
         yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
+    sound = True  # whether what each dataset's file says can be asked for
     for dataset, entry in config["datasets"].items():
-        missing = list(_module(f"datasets.{dataset}.make", entry["make"], root, ["make"]))
+        missing = list(_maker(f"datasets.{dataset}.make", entry["make"], root))
+        sound = sound and not missing
         options = {name: [value] for name, value in options_of(config, dataset).items()}
         yield from missing or _options(f"datasets.{dataset}", entry["make"], options, root)
         yield from missing or _splits(f"datasets.{dataset}.splits", entry["make"], entry["splits"], root)
@@ -106,7 +108,8 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         if family in config["datasets"]:
             yield f"families.{family}: there is a dataset of that name"
         key = f"families.{family}"
-        missing = list(_module(f"{key}.make", entry["make"], root, ["make"]))
+        missing = list(_maker(f"{key}.make", entry["make"], root))
+        yield from unfit(key, entry["grid"])
         options = {name: [value] for name, value in entry["options"].items()} | entry["grid"]
         if not (splits := options.pop("split", [])):
             yield f"{key}: 'split' is missing among the options and in the grid"
@@ -119,7 +122,8 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
                 yield f"{key}.models: {_unknown(model, rows)}"
     for model in config["models"]:
         yield from _settings(f"models.{model}.set", module_of(config, model), settings_of(config, model), root)
-    yield from _ablations(config, root)
+    if sound:
+        yield from _ablations(config, root)
     for dataset in config["text_matters"]:
         if dataset not in config["datasets"]:
             yield f"text_matters: {_unknown(dataset, config['datasets'])}"
@@ -247,6 +251,7 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
             if model not in config["models"]:
                 yield f"ablations.{table}: {_unknown(model, config['models'])}"
                 continue
+            yield from unfit(f"ablations.{table}.{model}", variants.get("grid", {}))
             try:
                 kinds = source.fields(module_of(config, model), "Config", root) | {"draws": "int"}
             except source.SourceError as error:
@@ -312,6 +317,18 @@ def _draws(key: str, draws: Any, recipe: dict[str, Any] | None, selecting: list[
         yield f"{key} = {draws!r}; expected {wrong}"
     if recipe and recipes.per_split(recipe):
         yield f"{key} = {draws!r}; expected none with a recipe that has states for reporting seeds only"
+
+
+def _maker(key: str, name: str, root: Path) -> Iterator[str]:
+    """Whether a dataset's file defines `make`, and as literals what is read without running it."""
+    missing = list(_module(key, name, root, ["make"]))
+    yield from missing
+    try:
+        for word in () if missing else LITERALS:
+            source.literal(name, word, root)
+        _ = missing or source.keywords(name, "make", root)
+    except source.SourceError as error:
+        yield f"{key} = {name!r}: {error}"
 
 
 def _module(key: str, name: str, root: Path, needs: Iterable[str], may_be_broken: bool = False) -> Iterator[str]:

@@ -55,9 +55,9 @@ def facts(file: Path, full: bool) -> Iterator[Fact]:
     yield from needed
     if any(fact.stops for fact in needed):
         return
-    import yaml
+    from benchmarks.configfile import read
 
-    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    config = read(file)
     checks: dict[str, Callable[[], Iterator[Fact]]] = {
         "machine": lambda: machine(config),
         "GPU": gpu,

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from snakemake.utils import update_config
 
 from benchmarks.config import check
+from benchmarks.configfile import read
 from benchmarks.data.storage import write_json
 from benchmarks.plan import probe, work
 
@@ -36,7 +36,7 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     timings: dict[Path, None] = {}  # of several configs, each once
     drawn: dict[str, None] = {}
     for part in config or [Path("config") / f"{results.name}.yaml"]:
-        update_config(asked, yaml.safe_load(part.read_text(encoding="utf-8")))
+        update_config(asked, read(part))
         check(asked)
         timing = asked["timing"]
         check_sizes(results / timing["folder"] / "records", timing["suites"])

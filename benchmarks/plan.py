@@ -48,11 +48,11 @@ class Work:
 
 def run(config: Path = Path("config/default.yaml"), reference: Path = REFERENCE) -> None:
     """Print what the workflow would do with `config` now, and what that takes here, as measured in `reference`."""
-    import yaml
+    from benchmarks.configfile import read
 
     if not config.is_file():
         raise SystemExit(f"there is no {config} here: call from the repository's root, or name another --config")
-    asked = yaml.safe_load(config.read_text(encoding="utf-8"))
+    asked = read(config)
     measured = json.loads((reference / "provenance.json").read_text(encoding="utf-8"))
     jobs = [work(command) for command in commands(dry_run(config))]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,8 +10,12 @@ import yaml
 from conftest import ROOT
 from snakemake.utils import update_config
 
+from benchmarks import cli
 from benchmarks.config import ConfigError, check
-from benchmarks.entries import entry_of, models_of, references_of, trials_of, variants_of
+from benchmarks.configfile import read
+from benchmarks.entries import entry_of, models_of, references_of, trials_of, variants_of, without_text
+from benchmarks.jobs.modules import load
+from benchmarks.jobs.source import code_hash
 
 
 @pytest.fixture
@@ -173,6 +177,24 @@ WRONG = [
     ),
     (put("tables", value=["mian"]), r"tables = 'benchmarks.tables.mian': no module .*main"),
     (put("limits", value={"minutes": 5}), r"limits: 'memory_mb' is missing"),
+    (
+        put("families", "phase", "grid", "wording", value=["../up"]),
+        r"phase.wording = '../up'; expected letters",
+    ),
+    (put("families", "phase", "grid", "wording", value=["a b"]), r"phase.wording = 'a b'; expected letters, digits"),
+    (put("families", "phase", "grid", "wording", value=["a\0"]), r"phase.wording = 'a\\x00'; expected letters"),
+    (put("families", "phase", "grid", "wording", value=["1", 1]), r"phase.wording = \['1', 1\]; expected values that"),
+    (put("families", "phase", "grid", "draw", value=["9" * 201]), r"phase: a cell's name would have \d+ characters"),
+    (
+        put("ablations", "structure", "gcn", value={"grid": {"graph": ["no_edges", "/tmp"]}}),
+        r"ablations.structure.gcn.graph = '/tmp'; expected letters",
+    ),
+    (
+        put("ablations", "structure", "gcn", value={32: {"layers": 1}}),
+        r"ablations.structure.gcn: the key 32 is no word \(YAML\); put it in quotes",
+    ),
+    (put("models", value={False: "baselines.mlp"}), r"models: the key False is no word \(YAML\); put"),
+    (put("ablations", "structure", "gcn", value={"a\0": {"layers": 1}}), r"gcn: the key 'a\\x00' cannot be a name"),
 ]
 
 
@@ -225,3 +247,51 @@ def test_a_broken_dataset_file_is_named_with_its_line(config: dict[str, Any], tm
     config["datasets"]["webkb"]["make"] = str(broken)
     with pytest.raises(ConfigError, match=r"datasets.webkb.make = .*broken.py, line 1: invalid syntax"):
         check(config)
+
+
+@pytest.mark.parametrize("line", ["SPLITS = tuple(range(5))", "FILES = dict()", "TEXT: bool = not True"])
+def test_what_is_read_of_a_dataset_file_may_not_be_computed(config: dict[str, Any], tmp_path: Path, line: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(f"\n{line}\ndef make(raw, splits): ...\n", encoding="utf-8")
+    config["datasets"]["mine"] = {"make": str(file), "splits": [0]}
+    config["ablations"]["structure"]["gcn"] = {"text told": {"text": "told"}}
+    word = line.partition(" ")[0].strip(":")
+    with pytest.raises(ConfigError, match=rf"datasets.mine.make = .*mine.py, line 2: {word} is computed; expected a"):
+        check(config)
+
+
+def test_an_annotated_text_is_seen(config: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("TEXT: bool = False\ndef make(raw, splits): ...\n", encoding="utf-8")
+    config["datasets"]["mine"] = {"make": str(file), "splits": [0]}
+    check(config)
+    assert "bert-gcn" in without_text(config, "mine")
+    assert "bert-gcn" not in models_of(config, "mine")
+
+
+def test_a_file_may_have_blanks_and_letters_of_any_language(config: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "my model é.py"
+    file.write_text((ROOT / "examples" / "my_model.py").read_text(encoding="utf-8"), encoding="utf-8")
+    config["models"]["mine"] = str(file)
+    check(config)
+    assert len(code_hash("benchmarks.train", str(file))) == 16
+    assert load(str(file)).Config()
+
+
+WRONG_FILES = [
+    ("trials: 1\nmodels:\n  a: b\nmodels:\n  c: d\n", r"mine.yaml, line 4: models stands in line 2 already; put both"),
+    ("models:\n  a: {set: {lr: 1, lr: 2}}\n", r"mine.yaml, line 2: models.a.set.lr stands in line 2 already"),
+    ("trials: [1\n", r"mine.yaml.*line 2"),
+    ("- 1\n", r"mine.yaml holds \[1\]; expected key: value pairs"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG_FILES, ids=[message for _, message in WRONG_FILES])
+def test_a_file_that_is_read_otherwise_than_it_looks(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"(?s){message}"):
+        read(file)
+    for verb in ("doctor", "plan"):
+        with pytest.raises(SystemExit, match=rf"(?s){message}"):
+            cli.main([verb, "--config", str(file)])

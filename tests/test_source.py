@@ -167,3 +167,29 @@ def test_literals_and_parameters_are_read_without_import() -> None:
 )
 def test_what_an_annotation_allows(annotation: str, allowed: tuple[object, ...]) -> None:
     assert source.choices(annotation) == allowed
+
+
+def test_what_stands_in_other_files_is_found(tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir()
+    files = {
+        "ours/__init__.py": "from .base import Knobs",
+        "ours/base.py": "FILES = {'a': ''}\nclass Knobs:\n    width: int = 1\ndef make(raw, splits, week=1): 0",
+        "ours/mine.py": "from .base import FILES, make\nfrom . import base\nimport ours.base as other\nimport ours\n"
+        "class A(base.Knobs):\n    x: int = 1\nclass B(other.Knobs): ...\nclass C(ours.Knobs, A): ...\n"
+        "SPACE, build = {}, None",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    found = [source.fields("ours.mine", name, tmp_path) for name in "ABC"]
+    assert found == [{"width": "int", "x": "int"}, {"width": "int"}, {"width": "int", "x": "int"}]
+    assert source.literal("ours.mine", "FILES", tmp_path) == {"a": ""}
+    assert source.keywords("ours.mine", "make", tmp_path) == {"raw": False, "splits": False, "week": True}
+    assert {"SPACE", "build"} <= source.names("ours.mine", tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"x = 1\0", b"x = '\xe9'", b"# coding: nothing\n"])
+def test_bytes_that_python_cannot_read_are_a_broken_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mine.py").write_bytes(content)
+    with pytest.raises(source.SourceError, match=r"mine.py"):
+        source.names("mine", tmp_path)
+    assert code_hash("mine", root=tmp_path)

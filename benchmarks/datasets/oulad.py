@@ -67,8 +67,8 @@ CODES = {
 PROTECTED = ("gender", "age_band", "disability", "imd_band")
 STARTS = {"B": "February", "J": "October"}
 PRESENTATIONS = ("2013B", "2013J", "2014B", "2014J")
-TEXT, NUMBER = pa.string(), pa.int64()
-KEYS = {"code_module": TEXT, "code_presentation": TEXT, "id_student": NUMBER}
+WORDS, NUMBER = pa.string(), pa.int64()
+KEYS = {"code_module": WORDS, "code_presentation": WORDS, "id_student": NUMBER}
 
 REMARKS = (
     "The text is a template: the codes and counts of the features put into a sentence, hand-ins first.",
@@ -320,10 +320,10 @@ def _mutual(similar: np.ndarray) -> np.ndarray:
 def _enrolments(raw: Path, cutoff: int) -> pd.DataFrame:
     """All enrolments, each with its number in the cohort of `cutoff` as "node", -1 for who is not in it."""
     file, other = raw / INFO, raw / REGISTRATIONS
-    codes = dict.fromkeys(["region", "highest_education", "imd_band", "age_band", "gender", "disability"], TEXT)
+    codes = dict.fromkeys(["region", "highest_education", "imd_band", "age_band", "gender", "disability"], WORDS)
     counts, days = ("num_of_prev_attempts", "studied_credits"), ("date_registration", "date_unregistration")
     numbers = dict.fromkeys(counts, NUMBER)
-    info = _table(file, KEYS | codes | numbers | {"final_result": TEXT}, optional=["imd_band"])
+    info = _table(file, KEYS | codes | numbers | {"final_result": WORDS}, optional=["imd_band"])
     registered = _table(other, KEYS | dict.fromkeys(days, NUMBER), optional=days)
     for name, table in ((file, info), (other, registered)):
         _refuse(name, table["id_student"], table.duplicated(ENROLMENT), "each student once in a presentation")
@@ -351,7 +351,7 @@ def _assessments(raw: Path, everybody: pd.DataFrame, cutoff: int) -> tuple[pd.Da
     file = raw / HAND_INS
     names = dict.fromkeys(["id_assessment", "id_student", "date_submitted", "is_banked", "score"], NUMBER)
     handed = _table(file, names, optional=["score"])
-    plan = _table(raw / PLAN, {"id_assessment": NUMBER, "date": NUMBER} | dict.fromkeys(PRESENTATION, TEXT), ["date"])
+    plan = _table(raw / PLAN, {"id_assessment": NUMBER, "date": NUMBER} | dict.fromkeys(PRESENTATION, WORDS), ["date"])
     twice = plan["id_assessment"].duplicated()
     _refuse(raw / PLAN, plan["id_assessment"], twice, "each assessment once")
     twice = handed.duplicated(["id_assessment", "id_student"])

@@ -6,8 +6,14 @@ Raises SourceError for a file that Python cannot read, or that lacks what is loo
 
 import ast
 import hashlib
-from functools import cache
+import symtable
+import tokenize
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, reduce
 from pathlib import Path
+
+import griffe
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUMBING = (Path("benchmarks/jobs"), Path("benchmarks/data"))
@@ -51,94 +57,118 @@ def code_hash(*names: str, root: Path = ROOT, computes: bool = False) -> str:
 
 
 def literal(name: str, variable: str, root: Path = ROOT) -> object:
-    """Value of a module-level variable that is written as a literal; None where there is none."""
-    for node in _tree(module_file(name, root)).body:
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == variable for t in node.targets):
-            return ast.literal_eval(node.value)
-    return None
+    """Value of a module-level variable that is written as a literal; None where there is none.
+
+    Raises SourceError for one that is computed.
+    """
+    if variable not in names(name, root):
+        return None
+    where, member = _defined(name, variable, root)
+    try:
+        return ast.literal_eval(str(member.value))  # type: ignore[union-attr]
+    except (AttributeError, ValueError, SyntaxError):
+        line = f", line {member.lineno}" if member else ""
+        raise SourceError(
+            f"{module_file(where, root)}{line}: {variable} is computed; expected a literal, `{variable} = ...`, "
+            "which is read without running the file"
+        ) from None
 
 
 def keywords(name: str, function: str, root: Path = ROOT) -> dict[str, bool]:
     """Parameters of a module-level function, and whether each has a default."""
-    for node in _tree(module_file(name, root)).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            plain, only = node.args.args, node.args.kwonlyargs
-            optional = [False] * (len(plain) - len(node.args.defaults)) + [True] * len(node.args.defaults)
-            return dict(zip([a.arg for a in plain], optional, strict=True)) | {
-                a.arg: default is not None for a, default in zip(only, node.args.kw_defaults, strict=True)
-            }
-    raise SourceError(f"{module_file(name, root)}: there is no function {function}()")
-
-
-def fields(name: str, dataclass: str, root: Path = ROOT) -> dict[str, str]:
-    """Fields of a module-level dataclass, those of its bases first, with their annotations as written."""
-    tree = _tree(module_file(name, root))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == dataclass:
-            found: dict[str, str] = {}
-            for base in node.bases:
-                if isinstance(base, ast.Name):
-                    module = _imported_from(tree, base.id) or name
-                    found |= fields(module, base.id, root) if _is_ours(module, root) else {}
-            own = [n for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-            return found | {n.target.id: ast.unparse(n.annotation) for n in own}  # type: ignore[union-attr]
-    raise SourceError(f"{module_file(name, root)}: there is no class {dataclass}")
+    return {p.name: not p.required for p in _parameters(name, function, root)}
 
 
 def types(name: str, function: str, root: Path = ROOT) -> dict[str, str]:
     """Annotations, as written, of a module-level function's parameters."""
-    for node in _tree(module_file(name, root)).body:
-        if isinstance(node, ast.FunctionDef) and node.name == function:
-            given = [(a.arg, a.annotation) for a in (*node.args.args, *node.args.kwonlyargs)]
-            return {argument: ast.unparse(annotation) for argument, annotation in given if annotation}
-    return {}
+    return {p.name: str(p.annotation) for p in _parameters(name, function, root) if p.annotation}
 
 
-def _imported_from(tree: ast.Module, word: str) -> str | None:
-    """The module that `word` is imported from; None where it is defined here."""
-    for node in tree.body:
-        if isinstance(node, ast.ImportFrom) and any((a.asname or a.name) == word for a in node.names):
-            return node.module
-    return None
+def fields(name: str, dataclass: str, root: Path = ROOT) -> dict[str, str]:
+    """Fields of a module-level dataclass, those of its bases first, with their annotations as written."""
+    where, found = _defined(name, dataclass, root)
+    if not isinstance(found, griffe.Class):
+        raise SourceError(f"{module_file(where, root)}: there is no class {dataclass}")
+    known: dict[str, str] = {}
+    for base in found.bases:
+        module, _, word = base.canonical_path.rpartition(".") if isinstance(base, griffe.Expr) else ("", "", base)
+        if module == found.module.path:
+            module = where
+        known |= fields(module, word, root) if module == where or _is_ours(module, root) else {}
+    own = [a for a in found.attributes.values() if a.annotation and "instance-attribute" in a.labels]  # no ClassVar
+    return known | {a.name: str(a.annotation) for a in own}
+
+
+def names(name: str, root: Path = ROOT) -> set[str]:
+    """Names that a module defines or imports at its top level; "*" stands for whatever `import *` brings."""
+    file = module_file(name, root)
+    stars = {"*" for member in _module(file, root).members if member.endswith("*")}
+    return stars | _symbols(file)
+
+
+def choices(annotation: str) -> tuple[object, ...]:
+    """Values that an annotation allows, where it is a Literal; none for any other."""
+    kind, _, values = annotation.partition("[")
+    return tuple(ast.literal_eval(f"[{values}")) if kind.rpartition(".")[2] == "Literal" else ()
+
+
+def functions(name: str, root: Path = ROOT) -> list[str]:
+    """Names of a module's public functions."""
+    return [word for word in _module(module_file(name, root), root).functions if not word.startswith("_")]
+
+
+def _parameters(name: str, function: str, root: Path) -> list[griffe.Parameter]:
+    """Those of a module-level function that have a name to be called by."""
+    where, found = _defined(name, function, root)
+    if not isinstance(found, griffe.Function):
+        raise SourceError(f"{module_file(where, root)}: there is no function {function}()")
+    return [p for p in found.parameters if p.kind and "variadic" not in p.kind.value]
+
+
+def _defined(name: str, word: str, root: Path) -> tuple[str, griffe.Object | None]:
+    """Our module that defines what `word` means at the top level of another, and that; None if none of ours does."""
+    member = _module(module_file(name, root), root).members.get(word)
+    if not isinstance(member, griffe.Alias):
+        return name, member
+    where, _, word = member.target_path.rpartition(".")
+    return _defined(where, word, root) if _is_ours(where, root) else (name, None)
 
 
 def _is_ours(name: str, root: Path) -> bool:
     return bool(_files(name, root, root))
 
 
-def names(name: str, root: Path = ROOT) -> set[str]:
-    """Names that a module defines or imports at its top level; "*" stands for whatever `import *` brings."""
-    found: set[str] = set()
-    for node in _tree(module_file(name, root)).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found |= {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
-    return found
-
-
-def choices(annotation: str) -> tuple[object, ...]:
-    """Values that an annotation allows, where it is a Literal; none for any other."""
-    if not annotation.startswith("Literal["):
-        return ()
-    return tuple(ast.literal_eval(annotation.removeprefix("Literal")))
-
-
-def functions(name: str, root: Path = ROOT) -> list[str]:
-    """Names of a module's public functions."""
-    body = _tree(module_file(name, root)).body
-    return [n.name for n in body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
+@cache
+def _module(file: Path, root: Path) -> griffe.Module:
+    """What griffe reads of a file, under its import path."""
+    below = file.relative_to(root) if file.is_relative_to(root) else Path(file.name)
+    *above, last = [part for part in below.with_suffix("").parts if part != "__init__"]
+    package = reduce(lambda parent, part: griffe.Module(part, parent=parent), above, None)  # for relative imports
+    with _reading(file):
+        return griffe.visit(last, file, _text(file), parent=package)
 
 
 @cache
-def _tree(file: Path) -> ast.Module:
+def _symbols(file: Path) -> set[str]:
+    """Names that a module assigns or imports at its top level, in whatever form."""
+    with _reading(file):
+        symbols = symtable.symtable(_text(file), str(file), "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
+
+
+def _text(file: Path) -> str:
+    with tokenize.open(file) as opened:  # in the encoding that it names
+        return opened.read()
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
     try:
-        return ast.parse(file.read_bytes(), filename=str(file))
+        yield
     except SyntaxError as error:
         raise SourceError(f"{file}, line {error.lineno}: {error.msg}") from error
+    except ValueError as error:  # a NUL, or another encoding than it names
+        raise SourceError(f"{file}: {error}") from error
 
 
 @cache
@@ -150,7 +180,7 @@ def _parsed(file: Path, root: Path, silent: bool = False) -> tuple[str, frozense
     """
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return repr(file.read_bytes()), frozenset()
     imports: set[str] = set()
     for node in ast.walk(tree):
