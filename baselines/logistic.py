@@ -6,7 +6,6 @@ in- and out-neighbors apart where the graph is directed. A dataset without text 
 Floor 1: imports sgn and scikit-learn only.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +41,14 @@ def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predic
     from sklearn.linear_model import LogisticRegression
 
     task, texts = view.task, [view.graph.texts[i] for i in view.train.tolist()]
+    norm = view.feature_norm or 1.0
     words = TfidfVectorizer(sublinear_tf=True, min_df=2).fit(texts) if any(texts) else None
 
     def inputs(graph: StudentGraph) -> sparse.csr_array:
         """[N, words + F], or up to three times as much with neighbors."""
         blocks = [words.transform(graph.texts)] if words else []  # rows of norm one
         if config.features or not words:
-            features = graph.x.cpu().numpy() / math.sqrt(graph.num_features)  # of norm one too, on the average
+            features = graph.x.cpu().numpy() / norm  # of norm one too, on training students
             blocks.append(sparse.csr_array(features))
         x = sparse.csr_array(sparse.hstack(blocks))
         return with_neighbors(graph, x) if config.neighbors else x

@@ -4,14 +4,13 @@ BERT+GCN with feed-forward blocks in place of graph convolutions, so that betwee
 With a frozen recipe it says what fine-tuning is worth. Floor 1: imports sgn only.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from sgn.blocks import SPACE as SPACE
-from sgn.blocks import FeedForward, Knobs, Stack, States
+from sgn.blocks import FeedForward, Knobs, Stack, States, text_scale
 from sgn.graph import StudentGraph, TrainingView
 
 
@@ -27,7 +26,7 @@ class StatesMLP(nn.Module):
         super().__init__()
         size, features = view.graph.num_states, view.graph.num_features
         self.states = States(size, config.dropout)
-        self.scale = math.sqrt(features / size)  # as in BERT+GCN: both sides have the same norm
+        self.scale = text_scale(view)  # as in BERT+GCN
         layers = [FeedForward(config.width) for _ in range(config.layers)]
         self.stack = Stack(size + features, view.num_outputs, layers, config)
 

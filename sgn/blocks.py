@@ -4,6 +4,7 @@ Models differ by the blocks they stack and by nothing else, so that a comparison
 two blocks. Floor 0: imports torch, optuna's distributions and sgn only.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,7 +17,7 @@ from torch.nn import functional
 
 from sgn.dropout import Dropout
 from sgn.fit import Training
-from sgn.graph import Adjacency, StudentGraph
+from sgn.graph import Adjacency, StudentGraph, TrainingView
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,14 @@ class States(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """[N, H] to [N, H], each entry of order one."""
         return self.dropout(self.norm(states))
+
+
+def text_scale(view: TrainingView) -> float:
+    """What brings normalized states [H], of norm √H, to the norm that features of training students have.
+
+    Hundreds of states would drown tens of features. Where there are no features, entries stay of order one.
+    """
+    return view.feature_norm / math.sqrt(view.graph.num_states) or 1.0
 
 
 class Stack(nn.Module):

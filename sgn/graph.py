@@ -198,6 +198,7 @@ class TrainingView:
     validation: Tensor  # [m] ids
     task: Task
     encoder: Callable[[], Any] | None = None  # gives a Reader and a Reading (sgn.encoder), to train through
+    norm: float | None = None  # of the features before an ablation changed them; None: as they are, see `feature_norm`
 
     def __post_init__(self) -> None:
         known = torch.zeros(len(self.graph), dtype=torch.bool)
@@ -214,6 +215,14 @@ class TrainingView:
     def num_outputs(self) -> int:
         """K, the logits a student."""
         return self.task.num_outputs
+
+    @property
+    def feature_norm(self) -> float:
+        """Root mean square, over training students, of the norm of their features: what to bring other inputs to.
+
+        An ablation that takes features or edges away changes nothing else, so it leaves what was measured before.
+        """
+        return row_norm(self.graph.x[self.train.to(self.graph.x.device)]) if self.norm is None else self.norm
 
     def with_graph(self, graph: StudentGraph) -> "TrainingView":
         """The same view of another graph of the same students."""
@@ -325,6 +334,11 @@ class Scaler:
     def __call__(self, graph: StudentGraph) -> StudentGraph:
         """The graph with scaled features."""
         return replace(graph, x=(graph.x - self.mean) / self.scale)
+
+
+def row_norm(rows: Tensor) -> float:
+    """Root mean square of the norms of rows [n, d]; zero where there are none."""
+    return rows.double().square().sum(1).mean().sqrt().item() if rows.numel() else 0.0
 
 
 def _mean(rows: Tensor, columns: Tensor, weights: Tensor, n: int) -> Adjacency:

@@ -20,7 +20,16 @@ from optuna.distributions import CategoricalDistribution
 from torch import Tensor, nn
 
 from sgn import joint
-from sgn.blocks import GRAPH_SPACE, Attention, ConvolutionKnobs, States, convolutions, tabular, tabular_size
+from sgn.blocks import (
+    GRAPH_SPACE,
+    Attention,
+    ConvolutionKnobs,
+    States,
+    convolutions,
+    tabular,
+    tabular_size,
+    text_scale,
+)
 from sgn.fit import Predictor, Report
 from sgn.fit import fit as fit_module
 from sgn.graph import StudentGraph, TrainingView
@@ -54,7 +63,7 @@ class BertGCN(nn.Module):
     def __init__(self, config: Config, view: TrainingView) -> None:
         super().__init__()
         self.config, self.task = config, view.task
-        self.states = States(view.graph.num_states, config.dropout)
+        self.states, self.scale = States(view.graph.num_states, config.dropout), text_scale(view)
         attention = [Attention(config.width, config.attention)] if config.attention else []
         text = view.graph.num_states if config.reads == "states" else view.num_outputs
         inputs = text + tabular_size(view.graph, config)
@@ -67,10 +76,7 @@ class BertGCN(nn.Module):
     def forward(self, graph: StudentGraph) -> Tensor:
         """Logits [N, K]. Raises ValueError where a frozen recipe left no head to read or to mix in."""
         others = tabular(graph, self.config)  # [N, F]
-        if self.config.reads == "head":
-            text = self._head(graph)
-        else:  # hundreds of states would drown tens of features: give both sides the same norm
-            text = self.states(graph.states) * math.sqrt(others.shape[1] / graph.num_states)
+        text = self._head(graph) if self.config.reads == "head" else self.states(graph.states) * self.scale
         logits = self.stack(torch.cat([text, others], dim=1), graph)
         if self.config.interpolation == 1.0:
             return logits

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from conftest import learnable, random_graph
+from sklearn.linear_model import LogisticRegression
 
+from baselines import logistic, states_mlp
 from benchmarks import train
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.grid import values
@@ -15,6 +18,7 @@ from benchmarks.data.storage import Known, save_dataset
 from benchmarks.training import edits
 from benchmarks.training.variants import LABELS, expanded
 from benchmarks.training.views import Material
+from sgn import model
 from sgn.task import Task
 
 
@@ -41,6 +45,54 @@ def test_undirected_adds_up_what_went_either_way() -> None:
     found = {tuple(e): w for e, w in zip(both.edges.T.tolist(), both.weights.tolist(), strict=True)}
     assert found == {(0, 1): 3.0, (1, 0): 3.0, (1, 2): 4.0, (2, 1): 4.0}
     assert not both.directed
+
+
+def one_hot(dataset: Dataset, tmp_path: Path) -> Material:
+    """Of a dataset with features that are rows of one-hot columns, far shorter than one entry of order one a column."""
+    x = torch.nn.functional.one_hot(torch.arange(len(dataset.graph)) % 50, 50).float()
+    graph = replace(dataset.graph, x=x, features=tuple(f"code {i}" for i in range(50)))
+    material = Material(stored(replace(dataset, graph=graph), tmp_path), None, ["0"])
+    generator = torch.Generator().manual_seed(0)
+    material.graph = replace(material.graph, states=torch.randn(len(graph), 384, generator=generator))
+    material._read_states = lambda known, seed: (material.graph.states, None)
+    return material
+
+
+@pytest.mark.parametrize("module", [model, states_mlp])
+def test_text_is_as_long_as_the_features_of_training_students(module: ModuleType, tmp_path: Path) -> None:
+    view = one_hot(learnable(), tmp_path).views("0", 0).training
+    built = getattr(module, "StatesMLP" if module is states_mlp else "BertGCN")(module.Config(dropout=0.0), view)
+    text = built.states(view.graph.states) * built.scale
+    sides = [rows[view.train].square().sum(1).mean().sqrt().item() for rows in (text, view.graph.x)]
+    assert sides[0] == pytest.approx(sides[1], rel=1e-3)
+    assert sides[1] < 3, "and not the root of the number of columns, which is 7"
+
+
+@pytest.mark.parametrize("name", ["no_features", "no_edges", "rewired", "unweighted", "no_text"])
+def test_what_an_ablation_takes_away_leaves_the_text_as_it_is(name: str, tmp_path: Path) -> None:
+    material = one_hot(learnable(), tmp_path)
+    views = [material.views("0", 0, edit).training for edit in (lambda g: g, getattr(edits, name))]
+    base, changed = (model.BertGCN(model.Config(), view).scale for view in views)
+    assert base == changed
+
+
+def test_words_and_features_of_a_logistic_regression_are_of_one_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scikit-learn is asked with rows of words of norm one beside features of norm one, on the average."""
+    view, asked, own = one_hot(learnable(), tmp_path).views("0", 0).training, [], LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", lambda self, x, y: asked.append(x) or own(self, x, y))
+    logistic.fit(logistic.Config(), view, 0, lambda *_: True)
+    features = asked[0].toarray()[:, -view.graph.num_features :]
+    assert (features**2).sum(1).mean() == pytest.approx(1)
+
+
+def test_without_edges_nobody_has_a_degree(tmp_path: Path) -> None:
+    """So the ablation takes away what convolutions and what degrees tell; the docs say so."""
+    view = one_hot(learnable(), tmp_path).views("0", 0, edits.no_edges).training
+    degrees = [i for i, name in enumerate(view.graph.features) if name.endswith(("degree", "strength"))]
+    assert degrees
+    assert not view.graph.x[:, degrees].any()
 
 
 def test_shuffled_text_moves_states_with_it() -> None:

@@ -12,7 +12,7 @@ SEED = 20_261
 
 
 def no_edges(graph: StudentGraph) -> StudentGraph:
-    """Nobody interacts with anybody."""
+    """Nobody interacts with anybody, and nobody has a degree: what the edges tell as features goes with them."""
     return replace(graph, edges=torch.empty(2, 0, dtype=torch.long), weights=torch.empty(0))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from benchmarks.data.cache import fingerprint
 from benchmarks.data.storage import Known, load_graph, load_split, load_task
 from benchmarks.jobs.environment import environment
-from sgn.graph import Scaler, StudentGraph, TrainingView, with_degrees
+from sgn.graph import Scaler, StudentGraph, TrainingView, row_norm, with_degrees
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,8 @@ class Material:
         known, graph = self.known[split], self.graph
         states, logits = self._read_states(known, seed)
         index = self._encoder[0] if self._encoder else None
-        graph = edit(replace(graph, states=states, logits=logits, text_index=index))
+        unchanged = replace(graph, states=states, logits=logits, text_index=index)
+        graph = edit(unchanged)
         if labels == "permuted":
             known = known.permuted(seed, self.task)
         view = known.view(graph, self.task)
@@ -77,11 +78,17 @@ class Material:
             view = replace(view, graph=replace(view.graph, known=self.task.one_hot(own)))
         degrees = with_degrees(view.graph)
         scaler = Scaler.fitted(degrees.x[view.train])
-        training = replace(view, graph=scaler(degrees))
+        norm = None if graph is unchanged else self._norm(unchanged, known, view.train)
+        training = replace(view, graph=scaler(degrees), norm=norm)
         whole = len(view.graph) == len(graph)
         prediction = training.graph if whole else scaler(with_degrees(graph))
         seen = fingerprint(replace(training, encoder=None), None if whole else prediction)
         return Views(training, prediction, seen)
+
+    def _norm(self, unchanged: StudentGraph, known: Known, train: Tensor) -> float:
+        """The norm of the features of `train`, as scaled, of a graph before an ablation changed it."""
+        degrees = with_degrees(known.view(unchanged, self.task).graph)
+        return row_norm(Scaler.fitted(degrees.x[train])(degrees).x[train])
 
     def _read_states(self, known: Known, seed: int) -> tuple[Tensor | None, Tensor | None]:
         """States [N, H], and logits [N, K] where the recipe was fine-tuned, from the folder that was given.
