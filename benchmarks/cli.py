@@ -12,6 +12,7 @@ from benchmarks.jobs import flags, seal
 class Verb:
     """A verb's line of help; whether a light parent supervises it; whether it is kept from labels and raw files.
 
+    `guarded`: nor does it start other programs, so `cost`, which does, closes the seal in each of them.
     `judges`: what failed before is something to report, and no reason to pass the outcome on.
     """
 
@@ -42,7 +43,7 @@ VERBS = {
     "plan": Verb("what a run will take on this machine, before it starts: jobs, time, memory, disk, downloads"),
     "check-published": Verb("our baselines beside published numbers, by the papers' protocols"),
     "timing": Verb("how long the ways of a suite take, and what the machine can do at most", supervised=True),
-    "cost": Verb("what tuning, training and predicting cost, by model", supervised=True, guarded=True, judges=True),
+    "cost": Verb("what tuning, training and predicting cost, by model", supervised=True, judges=True),
     "compare-timing": Verb("what is faster or slower in one record of timings than in another"),
     "check-controls": Verb("whether rows that must fail do, and none beats the oracle; exit status 1 if not"),
     "cards": Verb("prepared datasets to the generated block of their data cards"),

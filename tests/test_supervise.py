@@ -68,6 +68,26 @@ def flags(place: Path, model: str = "model.py", output: str = "results/t/predict
     ).split()
 
 
+SEALED = "results/t/sealed/toy/labels.npz"
+PROGRAMS = [
+    (f"subprocess.run(['cat', '{SEALED}'])", f"cat {SEALED}"),
+    (f"subprocess.run('cat {SEALED}', shell=True)", f"/bin/sh -c cat {SEALED}"),
+    (f"os.system('cat {SEALED}')", f"cat {SEALED}"),
+    (f"os.popen('cat {SEALED}')", f"/bin/sh -c cat {SEALED}"),
+    (f"os.posix_spawn('/bin/cat', ['cat', '{SEALED}'], os.environ)", f"cat {SEALED}"),
+    (f"os.execvp('cat', ['cat', '{SEALED}'])", f"cat {SEALED}"),
+]
+PYTHONS = [
+    f"multiprocessing import get_context; get_context('spawn').Process(target=open, args=('{SEALED}',)).start()",
+    f"multiprocessing import get_context; get_context('forkserver').Process(target=open, args=('{SEALED}',)).start()",
+    f"joblib import Parallel, delayed; Parallel(2)(delayed(open)('{SEALED}') for _ in range(2))",
+]
+FORK = f"""
+    from multiprocessing import get_context
+    fork = get_context("fork").Process(target=open, args=("{SEALED}",))
+    fork.start()
+    fork.join()
+    raise RuntimeError(f"the fork ended with {{fork.exitcode}}")"""
 TOLD_BY_THE_WORKER = [
     ("raise RuntimeError('no luck')", "0.5", "RuntimeError: no luck"),
     ("raise RuntimeError(b'caf\\xe9'.decode(errors='surrogateescape'))", "0.5", r"RuntimeError: caf\udce9"),
@@ -80,6 +100,9 @@ TOLD_BY_THE_WORKER = [
     ("import numpy; numpy.load('results/t/sealed/toy/labels.npz')", "0.5", "SealedError"),
     ("from pathlib import Path; list(Path('results/t/sealed').iterdir())", "0.5", "SealedError"),
     ("import os; open(os.path.join(os.environ['SGN_MIRROR'], 'webkb', 'SOURCE.md'))", "0.5", "SealedError"),
+    *((f"import os, subprocess; {start}", "0.5", f"SealedError: {said} is not started") for start, said in PROGRAMS),
+    *((f"from {start}", "0.5", "SealedError: another Python") for start in PYTHONS),
+    (FORK, "0.5", "RuntimeError: the fork ended with 1"),
 ]
 
 
