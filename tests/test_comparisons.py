@@ -1,5 +1,6 @@
 """Comparisons of rows, on predictions made up here: by hand, by metrics, by a bootstrap written out."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,79 @@ def test_folds_are_a_corrected_t_of_fold_means() -> None:
     )
     assert row.by == "4 folds"
     assert row.runs == 8
+
+
+@pytest.mark.parametrize("replication", ["fixed", "folds", "groups"])
+def test_a_row_is_the_same_however_many_draws_are_made_at_once(
+    monkeypatch: pytest.MonkeyPatch, replication: str
+) -> None:
+    sealed, predictions = toy(replication, 3, students=60)
+    whole = pairs("toy", sealed, predictions, VALIDATION)
+    monkeypatch.setattr(stats, "BLOCK", 60_000)
+    pd.testing.assert_frame_equal(pairs("toy", sealed, predictions, VALIDATION), whole, check_exact=True)
+
+
+def test_the_bootstrap_holds_few_draws_at_once() -> None:
+    """All 4,000 draws of 20,000 students alone would take 0.6 GB."""
+    rng = np.random.default_rng(0)
+    labels, who = rng.integers(2, size=20_000), np.arange(20_000)
+    chances = {model: rng.normal(labels, 1.0)[:, None] for model in ("mlp", "bert-gcn")}
+    predictions = {(model, "base"): {("0", 0): chance} for model, chance in chances.items()}
+    tracemalloc.start()
+    pairs("toy", Sealed("binary", "fixed", {"0": who}, {"0": labels}, {"0": 9}), predictions, {})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 400e6
+
+
+@pytest.mark.parametrize("replication", ["fixed", "folds", "groups"])
+def test_where_a_score_is_not_defined_there_is_no_verdict(replication: str) -> None:
+    """Split 1 tests one class only: not by ROC-AUC is anybody better or worse, and nobody is the best."""
+    sealed, predictions = toy(replication, 3)
+    sealed.labels["1"][:] = 1
+    frame = pairs("toy", sealed, predictions, VALIDATION)
+    lost = frame[frame["split"].isin(["", "1"])]
+    assert set(lost["verdict"]) == {"undecided"}
+    assert lost[["score", "difference", "low", "high", "p", "p_adjusted"]].isna().all(axis=None)
+    assert "best" not in set(lost["question"])
+    assert frame["difference"].notna().sum() == (frame["split"].isin(["0", "2"])).sum()
+
+
+def test_a_row_without_a_score_is_neither_best_nor_the_strongest_baseline() -> None:
+    sealed, predictions = toy("folds", 3)
+    predictions["majority", "base"] = {cell: chance * np.nan for cell, chance in predictions["gcn", "base"].items()}
+    frame = pairs("toy", sealed, predictions, {"majority": np.nan, **VALIDATION})
+    assert set(frame.loc[frame["question"] == "best", "reference"]) == {"bert-gcn"}
+    assert set(frame.loc[frame["question"] == "baseline", "reference"]) == {"gcn"}
+    of = frame[(frame["model"] == "majority") | (frame["reference"] == "majority")]
+    assert set(of["verdict"]) == {"undecided"}
+    assert len(of) == 3
+
+
+def test_the_same_difference_in_each_fold_is_undecided() -> None:
+    """A perfect row and a constant one: 0.5 apart in each of three folds, which shows no spread."""
+    sealed, predictions = toy("folds", 3)
+    for (split, seed), _ in predictions["gcn", "base"].items():
+        predictions["gcn", "base"][split, seed] = sealed.labels[split][:, None].astype(float)
+        predictions["mlp", "base"][split, seed] = np.full((200, 1), 0.3)
+        predictions["majority", "base"][split, seed] = np.full((200, 1), 0.25)
+    frame = pairs("toy", sealed, predictions, VALIDATION)
+    row = found(frame, "best", "mlp")
+    assert (row.difference, row.verdict, row.reference) == (-0.5, "undecided", "gcn")
+    assert np.isnan([row.p, row.low, row.high]).all()
+    assert (
+        found(
+            pairs(
+                "toy",
+                sealed,
+                {r: predictions[r] for r in [("mlp", "base"), ("majority", "base")]},
+                {"mlp": 1, "majority": 1},
+            ),
+            "best",
+            "majority",
+        ).verdict
+        == "tied"
+    )
 
 
 def test_two_folds_have_no_spread_of_their_own() -> None:

@@ -139,6 +139,20 @@ def test_a_bound_that_chance_cannot_be_missed_by_is_no_control() -> None:
     assert found["verdict"].tolist() == [POWERLESS]
 
 
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_a_test_side_with_one_class_ranks_nobody_and_is_not_checked(kind: str) -> None:
+    labels, rows = toy()
+    answers = {cell: np.hstack([1 - p, p]) if kind == "multiclass" else p for cell, p in rows[PERMUTED].items()}
+    one = labels | {"1": np.zeros(STUDENTS, np.int64)}
+    assert np.isnan(ranked(kind, one["1"], answers["1", 0]))
+    found = at_chance(kind, one, answers)
+    assert np.isnan([found["value"], found["error"]]).all(), "no draw's mean leaves a split out"
+    both = paired("binary", one, who(one), rows[BERT_GCN], rows[ORACLE])
+    frame = pd.DataFrame([found, both]).assign(dataset="toy", model="bert-gcn", variant="permuted labels")
+    frame["control"] = ["permuted labels", "oracle"]
+    assert judged(frame)["verdict"].tolist() == [UNCHECKED, UNCHECKED]
+
+
 def test_one_draw_shows_no_noise_and_is_not_checked() -> None:
     labels, rows = toy()
     one = {key: p for key, p in rows[PERMUTED].items() if key == ("0", 0)}

@@ -87,6 +87,32 @@ def test_of_equally_good_thresholds_the_one_next_to_one_half_is_taken() -> None:
     assert best_thresholds(labels, np.full((4, 1), 0.3)).tolist() == [0.5], "a constant leaves no choice"
 
 
+def quadratic(labels: np.ndarray, chance: np.ndarray) -> float:
+    """The threshold by trying each, all students anew."""
+    occurring = np.unique(chance)
+    between = (occurring[1:] + occurring[:-1]) / 2 if len(occurring) > 1 else np.array([0.5])
+    f1 = [sk.f1_score(labels, chance >= at, average="macro", labels=[0, 1], zero_division=0) for at in between]
+    best = between[np.isclose(f1, max(f1))]
+    return float(best[np.abs(best - 0.5).argmin()])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_thresholds_are_those_of_trying_each(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(80) < 0.3).astype(np.int64) if seed else np.zeros(80, np.int64)
+    chance = rng.random(80).astype(np.float32).round(3 if seed % 2 else 1)  # with ties, and many
+    if seed % 3 == 0:
+        chance[:3] = np.nextafter(np.float32(0.3), np.float32([0, 1, 1]))  # no number lies between
+    assert best_thresholds(labels, chance[:, None]).tolist() == [quadratic(labels, chance)]
+
+
+def test_thresholds_of_many_students_take_a_moment() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=100_000)  # 10 GB, and minutes, if each pair was looked at
+    (at,) = best_thresholds(labels, rng.normal(labels, 1.0)[:, None])
+    assert at == pytest.approx(0.5, abs=0.1)
+
+
 def test_each_question_has_a_threshold_of_its_own() -> None:
     labels = np.array([[0, -1], [1, 0], [0, 0], [1, 1]])
     chances = np.array([[0.1, 0.9], [0.3, 0.7], [0.2, 0.6], [0.4, 0.8]])

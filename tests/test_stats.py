@@ -143,8 +143,60 @@ def test_corrected_t_without_overlap_is_a_t_test(rng: np.random.Generator) -> No
 
 
 def test_corrected_t_of_equal_differences() -> None:
-    assert stats.corrected_t(np.zeros(3), 0.3).p == 1
-    assert stats.corrected_t(np.full(3, 0.5), 0.3).p == 0
+    nothing = stats.corrected_t(np.zeros(3), 0.3)
+    assert (nothing.p, nothing.low, nothing.high) == (1, 0, 0)
+    assert stats.verdict(nothing, 1.0) == "tied"
+    for value in (0.5, 0.003):
+        found = stats.corrected_t(np.array([value, value + 1e-17, value * (1 + 1e-16)]), 0.3)
+        assert found.value == pytest.approx(value)
+        assert np.isnan([found.low, found.high, *found.inner, found.p]).all(), "no spread to compare it with"
+        assert stats.verdict(found, found.p) == "undecided"
+    apart = np.array([0.1, 0.1, 0.1 + 1e-9])  # of one pair of students in 31,000 times 31,000
+    assert stats.corrected_t(apart, 0.3).p == pytest.approx(
+        2 * sp.t.sf(0.1 / (np.sqrt(0.3 + 1 / 3) * apart.std(ddof=1)), 2)
+    )
+
+
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        stats.corrected_t(np.array([0.1, NAN, 0.2]), 0.3),
+        stats.corrected_t(np.full(3, NAN), 0.3),
+        stats.percentile(NAN, np.array([0.1, 0.2, 0.3])),
+        stats.percentile(0.1, np.full(5, NAN)),
+    ],
+    ids=["a fold", "all folds", "the value", "all draws"],
+)
+def test_nan_gives_nan_and_no_verdict(found: stats.Estimate) -> None:
+    assert np.isnan([found.low, found.high, *found.inner, found.p]).all()
+    assert stats.verdict(found, found.p) == "undecided"
+    assert np.isnan(stats.holm(np.array([found.p]))).all()
+
+
+def test_nan_stays_nan() -> None:
+    positive, scores = np.array([True, False, True, False]), np.array([0.9, 0.1, NAN, 0.4])
+    assert np.isnan(stats.auc(positive, scores)), "and does not rank above everybody"
+    assert np.isnan(stats.auc_draws(positive, scores, np.ones((4, 3)))).all()
+    assert np.isnan(stats.resolution_floor(stats.auc_influence(positive, scores)))
+    assert np.isnan(stats.average_ranks(np.array([[0.1, NAN], [0.2, 0.3]]))).all()
+    assert np.isnan(list(stats.variance_shares(np.array([[0.1, 0.2], [NAN, 0.4]])).values())).all()
+
+
+def test_draws_without_spread_are_no_certainty() -> None:
+    """Rounding is no spread: beyond the draws' resolution nothing is known."""
+    assert stats.percentile(0.1, 0.1 + 1e-17 * np.arange(4000) % 3e-17).p == 2 / 4001
+
+
+def test_draws_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    for students in (7, 50):
+        whole = stats.student_draws(students, np.random.default_rng(4), 100)
+        monkeypatch.setattr(stats, "BLOCK", 7 * students)
+        blocks = list(stats.student_blocks(students, np.random.default_rng(4), 100))
+        assert [block.shape[1] for block in blocks] == [7] * 14 + [2]
+        assert np.array_equal(np.concatenate(blocks, axis=1), whole)
 
 
 def test_holm_equals_statsmodels(rng: np.random.Generator) -> None:

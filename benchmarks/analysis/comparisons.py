@@ -9,7 +9,8 @@ variant that its entry names).
 What a difference is compared with follows the dataset's replication. `folds`: the corrected resampled t over folds,
 seeds averaged inside each. `fixed`: students and seeds are resampled, and nothing is claimed of other splits. `groups`:
 the same in each group alone. Fewer than three folds have no spread worth the name (with two, the interval is 12.7
-standard errors wide to each side), so they are treated as fixed ones. Floor 2.
+standard errors wide to each side), so they are treated as fixed ones. A difference that is not defined, or is one and
+the same in each fold, is undecided. Floor 2.
 """
 
 from collections import Counter
@@ -80,12 +81,8 @@ def pairs(
     seeds and splits averaged; `references`, by model, the other variant that a variant is compared with. Rows are
     compared where both have all splits, with the same seeds.
     """
-    counts: dict[str, np.ndarray] = {}
-    for place, (_, splits) in enumerate(sealed.scopes):  # whom two splits test is drawn as often for either
-        everybody = np.unique(np.concatenate([sealed.students[split] for split in splits]))
-        drawn = stats.student_draws(len(everybody), np.random.default_rng([SEED, place]))
-        counts |= {split: drawn[np.searchsorted(everybody, sealed.students[split])] for split in splits}
-    replicates = {row: _replicates(sealed, counts, runs) for row, runs in predictions.items()}
+    draws = _bootstrap(sealed, predictions)
+    replicates = {row: _replicates(sealed, draws[row], runs) for row, runs in predictions.items()}
     found: list[dict[str, Any]] = []
     for question, asked in groupby(_asked(replicates, validation, references), key=lambda one: one[0]):
         cells: list[dict[str, Any]] = []
@@ -120,14 +117,15 @@ def score(kind: str, labels: np.ndarray, probabilities: np.ndarray) -> float:
 def _asked(
     rows: dict[Row, dict[str, Replicates]], validation: dict[str, float], named: dict[str, dict[str, str]]
 ) -> Iterator[tuple[str, Row, Row]]:
-    """Question, row and reference of each comparison."""
+    """Question, row and reference of each comparison. A row without a score is neither strongest nor best."""
     bases = [row for row in rows if row[1] == BASE and rows[row]]
     tuned = [row for row in bases if row[0] in validation]
-    baselines = [row for row in tuned if row[0] != SUBJECT]
+    baselines = {row: validation[row[0]] for row in tuned if row[0] != SUBJECT}
+    tested = {row: float(np.mean([r.score for r in rows[row].values()])) for row in tuned}
     references = {
         "subject": [row for row in bases if row[0] == SUBJECT],
-        "baseline": sorted(baselines, key=lambda row: -validation[row[0]])[:1],
-        "best": sorted(tuned, key=lambda row: -np.mean([r.score for r in rows[row].values()]))[:1],
+        "baseline": _highest(baselines),
+        "best": _highest(tested),
     }
     for question, asked in references.items():
         for reference in asked:
@@ -140,15 +138,41 @@ def _asked(
             yield "base", (model, variant), reference
 
 
-def _replicates(sealed: Sealed, counts: dict[str, np.ndarray], runs: dict[Cell, np.ndarray]) -> dict[str, Replicates]:
-    """A row's replicates by split, of those that have runs; `counts` [n, draws] are each split's resampled students."""
+def _highest(scores: dict[Row, float]) -> list[Row]:
+    """The first row with the highest score; none where none has one."""
+    known = {row: score for row, score in scores.items() if not np.isnan(score)}
+    return [max(known, key=known.__getitem__)] if known else []
+
+
+def _bootstrap(
+    sealed: Sealed, predictions: dict[Row, dict[Cell, np.ndarray]]
+) -> dict[Row, dict[Cell, list[np.ndarray]]]:
+    """Headline scores of each run under resampled students, in blocks of draws."""
+    found: dict[Row, dict[Cell, list[np.ndarray]]] = {
+        row: {cell: [] for cell in predictions[row]} for row in predictions
+    }
+    for place, (_, splits) in enumerate(sealed.scopes):  # whom two splits test is drawn as often for either
+        everybody = np.unique(np.concatenate([sealed.students[split] for split in splits]))
+        for drawn in stats.student_blocks(len(everybody), np.random.default_rng([SEED, place])):
+            for split in splits:
+                counts = drawn[np.searchsorted(everybody, sealed.students[split])]
+                for row, runs in predictions.items():
+                    for cell in [cell for cell in runs if cell[0] == split]:
+                        found[row][cell].append(_resampled(sealed.kind, sealed.labels[split], runs[cell], counts))
+    return found
+
+
+def _replicates(
+    sealed: Sealed, resampled: dict[Cell, list[np.ndarray]], runs: dict[Cell, np.ndarray]
+) -> dict[str, Replicates]:
+    """A row's replicates by split, of those that have runs, and their resampled scores in blocks."""
     found = {}
     for split, labels in sealed.labels.items():
         seeds = tuple(sorted(seed for name, seed in runs if name == split))
         if not seeds:
             continue
         answers = [runs[split, seed] for seed in seeds]
-        draws = np.stack([_resampled(sealed.kind, labels, answer, counts[split]) for answer in answers])
+        draws = np.stack([np.concatenate(resampled[split, seed]) for seed in seeds])
         picked = stats.seed_draws(len(seeds), np.random.default_rng([SEED, len(seeds)]))
         found[split] = Replicates(
             seeds,

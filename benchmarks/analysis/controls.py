@@ -56,16 +56,26 @@ def at_chance(kind: str, labels: dict[str, np.ndarray], runs: Runs) -> dict[str,
     A draw is the same on all splits, the swap of classes included: its splits count as one.
     """
     each = [(seed, ranked(kind, labels[split], answers)) for (split, seed), answers in runs.items()]
-    found = pd.DataFrame(each, columns=["seed", "share"]).groupby("seed")["share"].mean()
-    error = found.std() / np.sqrt(len(found)) if len(found) > 1 else np.nan
-    return {"runs": len(each), "value": found.mean() - CHANCE, "error": error, "freedom": len(found) - 1.0}
+    found = _by_seed(each)
+    error = found.std(skipna=False) / np.sqrt(len(found)) if len(found) > 1 else np.nan
+    return {"runs": len(each), "value": found.mean(skipna=False) - CHANCE, "error": error, "freedom": len(found) - 1.0}
+
+
+def _by_seed(scored: list[tuple[int, float]]) -> pd.Series:
+    """Of each seed the mean over its splits; NaN where one of them is, for none is left out."""
+    return pd.DataFrame(scored, columns=["seed", "score"]).groupby("seed")["score"].mean(skipna=False)
 
 
 def ranked(kind: str, labels: np.ndarray, answers: np.ndarray) -> float:
-    """The share of pairs, a student of a class and one of another, in which the former is given more of the class."""
+    """The share of pairs, a student of a class and one of another, in which the former is given more of the class.
+
+    NaN where all students are of one class: there is no pair.
+    """
     if kind == "multiclass":
         labels = (labels[:, None] == np.arange(answers.shape[1])).astype(np.int64)
     asked = [(yes, chance) for _, yes, chance in questions(labels, answers) if yes.any() and not yes.all()]
+    if not asked:
+        return np.nan
     pairs = [yes.sum() * (~yes).sum() for yes, _ in asked]
     return float(np.average([stats.auc(yes, chance) for yes, chance in asked], weights=pairs))
 
@@ -102,8 +112,9 @@ def paired(
 def _mean(kind: str, labels: dict[str, np.ndarray], runs: Runs, splits: list[str]) -> tuple[float, float]:
     """Mean headline score over splits and seeds, and its variance due to seeds; 0 where there is one, not seen."""
     scored = [(seed, score(kind, labels[split], a)) for (split, seed), a in runs.items() if split in splits]
-    seeds = pd.DataFrame(scored, columns=["seed", "score"]).groupby("seed")["score"].mean()
-    return float(seeds.mean()), float(seeds.var() / len(seeds)) if len(seeds) > 1 else 0.0
+    seeds = _by_seed(scored)
+    of_seeds = float(seeds.var(skipna=False) / len(seeds)) if len(seeds) > 1 else 0.0
+    return float(seeds.mean(skipna=False)), of_seeds
 
 
 def judged(controls: pd.DataFrame) -> pd.DataFrame:
