@@ -20,6 +20,7 @@ from benchmarks.jobs.outcome import (
     NotAvailableError,
     Outcome,
     failure_among,
+    needs_of,
     said,
 )
 from benchmarks.jobs.progress import Progress
@@ -75,5 +76,5 @@ def _ended(verb: str, given: list[str], folders: dict[str, Path], output: Path) 
             shutil.rmtree(folder)
             folder.mkdir()
         origin = output.with_name(output.name.partition(".part-")[0])  # the supervisor moves it there
-        return Outcome(FAILED, said(error), str(origin))
+        return Outcome(FAILED, said(error), str(origin), needs_of(error))
     return Outcome(OK)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data import raw
+from benchmarks.data.content import sha256
 from benchmarks.data.dataset import check_classes
 from benchmarks.data.leaks import suspicions
-from benchmarks.data.storage import save_dataset
+from benchmarks.data.storage import save_dataset, write_json
 from benchmarks.jobs.modules import load
 from benchmarks.training.labeling import thinned
 
@@ -15,6 +16,7 @@ from benchmarks.training.labeling import thinned
 def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, output: Path, sealed_output: Path) -> None:
     """Build the dataset that module `make` describes, with `options`, from the raw files under `mirror` or data/.
 
+    Its `provenance.json` begins with the SHA-256 of the raw files, by name.
     One option is every dataset's: "labeled", the share of students whose labels are known, see `labeling.thinned`.
     """
     module, own = load(make), {name: value for name, value in options.items() if name != "labeled"}
@@ -32,3 +34,6 @@ def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, out
     for line in found:
         print(line)
     save_dataset(replace(dataset, remarks=(*dataset.remarks, *found)), output, sealed_output)
+    unread = {name for name, pinned in getattr(module, "FILES", {}).items() if pinned} - set(raw.needed(module, own))
+    read = {n: sums for n, sums in raw.contents(make, own, mirror, sha256).items() if n not in unread}
+    write_json(output / "provenance.json", {"raw": read})

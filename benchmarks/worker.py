@@ -17,6 +17,7 @@ from benchmarks.jobs.outcome import (
     NotApplicableError,
     NotAvailableError,
     Outcome,
+    needs_of,
     said,
 )
 
@@ -30,7 +31,7 @@ def work(verb: str, flags: Sequence[str]) -> int:
         traceback.print_exc()
         status = {NotAvailableError: NOT_AVAILABLE, NotApplicableError: NOT_APPLICABLE}.get(type(error), FAILED)
         reason = said(error) if status == FAILED else str(error)
-        Outcome(status, reason, needs=getattr(error, "needs", ())).write(part)
+        Outcome(status, reason, needs=needs_of(error)).write(part)
         return 1
     Outcome(OK).write(part)
     return 0

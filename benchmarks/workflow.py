@@ -7,15 +7,16 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.config import ConfigError
+from benchmarks.data import content
 from benchmarks.data.raw import DOWNLOADS
 from benchmarks.jobs import outcome
-from benchmarks.jobs.outcome import NOT_AVAILABLE, Outcome
 from benchmarks.jobs.seal import holds
+from benchmarks.training.places import is_here
 
 DEFAULT = "config/default.yaml"
 
@@ -45,26 +46,40 @@ def command(configfiles: Sequence[str], overrides: Mapping[str, Any] = {}) -> st
     return shlex.join(words)
 
 
-def arrivals(tier: Path, datasets: Iterable[str], mirror: Path) -> dict[str, int]:
-    """How often raw files of a dataset have come after a run that called it "not available"; kept in `tier`.
+def attempts(tier: Path, mirror: Path, config: Mapping[str, Any], counting: bool = True) -> dict[str, int]:
+    """By artifact of a tier, how often something has come that it needed for a new attempt; kept in `tier`.
 
-    Snakemake looks at inputs and params, and a raw file is no input. So this number is a param of the step that needs
-    the file, and grows when the file is there.
+    This number is a param of each step. Snakemake cannot see by itself that a file has arrived, a limit was raised, or
+    a disk has space again. Jobs that plan anew on another machine read the counts and do not count (`counting`).
     """
-    file = tier / ".arrivals.json"
+    file = tier / ".attempts.json"
     counts: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    folders = {name: tier / "data" / name for name in datasets}
-    new = [n for n, f in folders.items() if outcome.is_artifact(f) and _can_be_had(outcome.read(f), mirror)]
+    ends = [outcome.read(told.parent) for told in tier.rglob("outcome.json")] if counting else []
+    timed = tier / config["timing"]["folder"]
+    new = {
+        end.origin
+        for end in ends
+        if _met(end.needs, mirror, (config["timing"] if Path(end.origin).is_relative_to(timed) else config)["limits"])
+    }
     if new:
-        counts |= {name: counts.get(name, 0) + 1 for name in new}
+        counts |= {origin: counts.get(origin, 0) + 1 for origin in new}
         file.write_text(json.dumps(counts), encoding="utf-8")
     return counts
 
 
-def _can_be_had(ended: Outcome, mirror: Path) -> bool:
-    if ended.status != NOT_AVAILABLE or not ended.needs:
-        return False
-    return any(all((place / name).exists() for name in ended.needs) for place in (mirror, DOWNLOADS))
+def _met(needs: Mapping[str, Any], mirror: Path, limits: Mapping[str, float]) -> bool:
+    """Whether there is what an outcome needs for a new attempt, see Outcome."""
+    files, weights = needs.get("files", {}), needs.get("weights")
+    return (
+        needs.get("another run", False)
+        or any(limits[limit] > needs[limit] for limit in ("minutes", "memory_mb") if limit in needs)
+        or any(files and all(_is(place / name, sha) for name, sha in files.items()) for place in (mirror, DOWNLOADS))
+        or (weights is not None and is_here(weights))
+    )
+
+
+def _is(file: Path, sha256: str) -> bool:
+    return file.is_file() and sha256 in ("", content.remembered(file))
 
 
 def device_for(name: str) -> str:

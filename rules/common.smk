@@ -19,17 +19,18 @@ from benchmarks.entries import (
     variants_of,
     without_text,
 )
+from benchmarks.training import places
 from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
 from benchmarks.jobs.environment import COMPUTING, DRAWING, environment
 from benchmarks.jobs.source import code_hash
-from benchmarks.workflow import arrivals, command, device_for, environment_of_jobs, in_words, name_of
+from benchmarks.workflow import attempts, command, device_for, environment_of_jobs, in_words, name_of
 
 TIER = config["tier"]
 COMMAND = command(workflow.configfiles, workflow.config_settings.config)
 MIRROR = environment_of_jobs(config["mirror"])
 DATASETS = list(config["datasets"])
 FAMILIES = list(config["families"])
-ARRIVALS = arrivals(Path(f"results/{TIER}"), [*DATASETS, *FAMILIES], MIRROR)
+ATTEMPTS = attempts(Path(f"results/{TIER}"), MIRROR, config, counting=workflow.is_main_process)
 CONTROLS = list(config["controls"])
 MODELS = list(config["models"])
 ORACLES = list(config["oracles"])
@@ -118,14 +119,21 @@ def splits_of(wildcards):
     return [str(split) for split in config["datasets"][wildcards.dataset]["splits"]]
 
 
-def obtainable(wildcards):
-    """A dataset's or family's raw files that lie here or have a URL, and how often some came after a run without them.
+def attempt(artifact):
+    """A param: how often something has come that an artifact of the tier needed for a new attempt."""
+    return lambda wildcards: f"attempt {ATTEMPTS.get(artifact.format(**wildcards), 0)}"
 
-    Their bytes are pinned, so where they lie does not matter.
-    """
-    entries = config["datasets"] | config["families"]
-    name = wildcards.get("dataset") or wildcards.get("family")
-    return [*raw.obtainable(entries[name]["make"], MIRROR), ARRIVALS.get(name, 0)]
+
+def raw_files(wildcards):
+    """A param: what a dataset's or family's raw files hold. Where they lie does not matter."""
+    entry = (config["datasets"] | config["families"])[wildcards.get("dataset") or wildcards.get("family")]
+    options = {key: value for key, value in entry.items() if key not in ("make", "splits", "models")}
+    return "raw files " + json.dumps(raw.contents(entry["make"], options, MIRROR), sort_keys=True)
+
+
+def weights(wildcards):
+    """A param: what the files of a recipe's weights hold, where they are those of a folder or a package."""
+    return "weights " + json.dumps(places.contents(config["recipes"][wildcards.recipe]["weights"]), sort_keys=True)
 
 
 def states_of(purpose):

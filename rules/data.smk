@@ -14,8 +14,9 @@ rule prepare:
     params:
         code=code_of("benchmarks.prepare", "{dataset}"),
         environment=ON_CPU,
+        attempt=attempt("results/{tier}/data/{dataset}"),
         make=flag("--make", lambda wildcards: config["datasets"][wildcards.dataset]["make"]),
-        obtainable=obtainable,
+        raw=raw_files,
         splits=flag("--splits", splits_of),
         options=flag("--options", lambda wildcards: options_of(config, wildcards.dataset)),
     message:

@@ -16,8 +16,9 @@ rule prepare_family:
     params:
         code=code_of("benchmarks.each", "benchmarks.prepare", "{family}"),
         environment=ON_CPU,
+        attempt=attempt("results/{tier}/data/{family}"),
         make=flag("--make", of_family("make")),
-        obtainable=obtainable,
+        raw=raw_files,
         grid=flag("--grid", of_family("grid")),
         options=flag("--options", of_family("options")),
     message:
@@ -50,9 +51,11 @@ rule encode_family:
     params:
         code=code_of("benchmarks.each", "benchmarks.encode"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/states/{family}/{recipe}/frozen"),
         grid=flag("--grid", of_family("grid")),
         options=flag("--options", of_family("options")),
         recipe=flag("--recipe", how_to_read),
+        weights=weights,
         threads=flag("--threads", config["threads"]),
         device=flag("--device", DEVICE),
     message:
@@ -86,6 +89,7 @@ rule finetune_family:
     params:
         code=code_of("benchmarks.each", "benchmarks.finetune"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/states/{family}/{recipe}/reporting"),
         grid=flag("--grid", of_family("grid")),
         options=flag("--options", of_family("options")),
         recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
@@ -127,6 +131,7 @@ rule train_family:
     params:
         code=code_of("benchmarks.each", "benchmarks.train", "{model}"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/predictions/{family}/{model}"),
         grid=flag("--grid", of_family("grid")),
         options=flag("--options", of_family("options")),
         module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
@@ -173,6 +178,7 @@ rule oracle_family:
     params:
         code=code_of("benchmarks.each", "benchmarks.oracle"),
         environment=ON_CPU,
+        attempt=attempt("results/{tier}/predictions/{family}/{model}"),
         grid=flag("--grid", of_family("grid")),
         options=flag("--options", of_family("options")),
         sources=flag("--sources", lambda wildcards: config["oracles"][wildcards.model]),
@@ -207,6 +213,7 @@ rule score_family:
     params:
         code=code_of("benchmarks.score"),
         environment=ON_CPU,
+        attempt=attempt("results/{tier}/records/{family}"),
         grid=flag("--grid", of_family("grid")),
     message:
         "score_family {wildcards.family}: every row"

@@ -17,6 +17,7 @@ rule tune:
     params:
         code=code_of("benchmarks.tune", "{model}"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/tuning/{dataset}/{model}"),
         module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
         states=flag("--states", states_of("selection")),
         splits=flag("--splits", splits_of),
@@ -67,6 +68,7 @@ rule train:
     params:
         code=code_of("benchmarks.train", "{model}"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/predictions/{dataset}/{model}"),
         module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
         states=flag("--states", states_of("reporting")),
         splits=flag("--splits", splits_of),
@@ -118,6 +120,7 @@ rule control:
     params:
         code=code_of("benchmarks.train", "{model}"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/predictions/{dataset}/{model}"),
         module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
         splits=flag("--splits", splits_of),
         seeds=flag("--seeds", config["seeds"]),
@@ -155,6 +158,7 @@ rule oracle:
     params:
         code=code_of("benchmarks.oracle"),
         environment=ON_CPU,
+        attempt=attempt("results/{tier}/predictions/{dataset}/{model}"),
         sources=flag("--sources", lambda wildcards: config["oracles"][wildcards.model]),
         splits=flag("--splits", splits_of),
         seeds=flag("--seeds", config["seeds"]),

@@ -20,6 +20,7 @@ rule score:
     params:
         code=code_of("benchmarks.score"),
         environment=ON_CPU,
+        attempt=attempt("results/{tier}/records/{dataset}"),
         uses=flag("--uses", lambda wildcards: uses_of(config, wildcards.dataset, pretrained_recipes(wildcards))),
         charges=flag("--charges", charges_of),
         references=flag("--references", lambda wildcards: references_of(config, wildcards.dataset)),

@@ -17,7 +17,9 @@ rule encode:
     params:
         code=code_of("benchmarks.encode"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/states/{dataset}/{recipe}/frozen"),
         recipe=flag("--recipe", how_to_read),
+        weights=weights,
         threads=flag("--threads", config["threads"]),
         device=flag("--device", DEVICE),
     message:
@@ -47,6 +49,7 @@ rule tune_recipe:
     params:
         code=code_of("benchmarks.tune_recipe"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/states/{dataset}/{recipe}/selection"),
         recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
         splits=flag("--splits", splits_of),
         seeds=flag("--seeds", config["selection_seeds"]),
@@ -85,6 +88,7 @@ rule finetune:
     params:
         code=code_of("benchmarks.finetune"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/states/{dataset}/{recipe}/reporting"),
         search=flag("--search", search_of_recipe),
         recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
         splits=flag("--splits", splits_of),

@@ -20,6 +20,7 @@ rule time_suite:
     params:
         code=suite_code,
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/{timing}/records/{suite}"),
         sizes=flag("--sizes", lambda wildcards: config["timing"]["suites"][wildcards.suite]),
         rounds=flag("--rounds", config["timing"]["rounds"]),
         threads=flag("--threads", config["threads"]),
@@ -52,6 +53,7 @@ rule time_models:
     params:
         code=code_of("benchmarks.cost"),
         environment=ON_DEVICE,
+        attempt=attempt("results/{tier}/{timing}/records/cost-{dataset}"),
         entries=flag("--entries", costs_of),
         split=flag("--split", lambda wildcards: splits_of(wildcards)[0]),
         seed=flag("--seed", config["seeds"][0]),

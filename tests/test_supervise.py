@@ -20,6 +20,7 @@ from benchmarks.data import predictions
 from benchmarks.data.storage import save_dataset
 from benchmarks.jobs import modules, outcome, supervise
 from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import ANOTHER_RUN
 from benchmarks.training.variants import BASE
 
 MODEL = '''
@@ -129,18 +130,29 @@ def test_a_worker_tells_what_its_model_raised(told: list[outcome.Outcome], case:
 
 
 @pytest.mark.parametrize(
-    ("body", "limits", "reason"),
+    ("body", "limits", "reason", "needs"),
     [
-        ("raise RuntimeError('no luck')", (), "RuntimeError: no luck"),
-        ("import time; time.sleep(60)", ("--minutes", "0.1"), "ran past its limit of 0.1 minutes"),
-        ("import os; os._exit(0)", (), "something ended the process, with exit status 0, before the step was done"),
-        ("x = torch.ones(int(4e8)); __import__('time').sleep(60)", ("--memory-mb", "1000"), "its limit of 1 GB"),
-        ("import os; os.kill(os.getpid(), 9)", (), "killed by SIGKILL (out of memory, most likely)"),
+        ("raise RuntimeError('no luck')", (), "RuntimeError: no luck", {}),
+        ("import time; time.sleep(60)", ("--minutes", "0.1"), "ran past its limit of 0.1 minutes", {"minutes": 0.1}),
+        ("import os; os._exit(0)", (), "something ended the process, with exit status 0, before the step was done", {}),
+        (
+            "x = torch.ones(int(4e8)); __import__('time').sleep(60)",
+            ("--memory-mb", "1000"),
+            "its limit of 1 GB",
+            {"memory_mb": 1000},
+        ),
+        ("import os; os.kill(os.getpid(), 9)", (), "killed by SIGKILL (out of memory, most likely)", ANOTHER_RUN),
+        ("import os; os.kill(os.getpid(), 7)", (), "killed by SIGBUS (the disk of the cache is full", ANOTHER_RUN),
+        ("raise OSError(28, 'No space left on device')", (), "No space left on device", ANOTHER_RUN),
     ],
 )
-def test_a_broken_model_leaves_its_reason(place: Path, body: str, limits: tuple[str, ...], reason: str) -> None:
+def test_a_broken_model_leaves_its_reason(
+    place: Path, body: str, limits: tuple[str, ...], reason: str, needs: dict
+) -> None:
+    """And what the same command waits for before it tries again; where that may have passed, nothing."""
     ended = train(place, body, limits)
     assert ended.status == "failed"
+    assert ended.needs == needs
     assert reason in ended.reason
     assert ended.origin == "results/t/predictions/toy/broken"
     folder = place / "results/t/predictions/toy/broken"

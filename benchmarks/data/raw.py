@@ -4,12 +4,11 @@ Floor 2: files and network only, no torch. What is read here is untrusted: a fil
 archive is read in memory, never unpacked.
 """
 
-import hashlib
 import inspect
 import lzma
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -18,7 +17,9 @@ import filelock
 import requests
 from tqdm import tqdm
 
+from benchmarks.data import content
 from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.jobs.seal import holds
 from benchmarks.jobs.source import literal
 
 TIMEOUT = (5, 30)  # seconds to connect, and seconds without a byte
@@ -28,7 +29,11 @@ CHUNK = 1 << 16  # small, for what was read of a chunk is lost when the connecti
 
 
 class RawFileError(ValueError):
-    """A raw file is there and is not what it should be."""
+    """A raw file is there and is not what it should be. For `needs` see Outcome."""
+
+    def __init__(self, reason: str, needs: Mapping[str, Any] = {}) -> None:
+        super().__init__(reason)
+        self.needs = dict(needs)
 
 
 def locate(
@@ -48,7 +53,7 @@ def locate(
     """
     for name in (dataset_folder, *files):
         _refuse_outside(name, "list of raw files")
-    folder = downloads / dataset_folder
+    folder, needs = downloads / dataset_folder, {"files": {f"{dataset_folder}/{n}": sha for n, sha in files.items()}}
     candidates = [folder] if mirror is None else [mirror / dataset_folder, folder]
     for candidate in candidates:
         if all((candidate / name).is_file() for name in files):
@@ -62,7 +67,7 @@ def locate(
             f"{' or in '.join(map(str, dict.fromkeys(candidates)))}, and {reason}. Get the file"
             f"{files[name] and f' with SHA-256 {files[name]}'} from {source}, put it at {folder / name}, and give the "
             "same command again, such as snakemake --cores all.",
-            needs=[f"{dataset_folder}/{name}" for name in files],
+            needs,
         )
 
     missing = [name for name in files if not (folder / name).is_file()]
@@ -74,6 +79,8 @@ def locate(
             _download(urls[name], folder / name, files[name])
         except (requests.RequestException, filelock.Timeout) as error:
             raise not_available(name, f"{urls[name]} did not give it ({type(error).__name__}: {error})") from error
+        except RawFileError as error:
+            raise RawFileError(str(error), needs) from error
     for name, expected in files.items():
         _check(folder / name, expected, f"Delete it, or put the right one there, from {source}.")
     return folder
@@ -86,24 +93,50 @@ def folder_for(module: ModuleType, options: Mapping[str, Any], mirror: Path) -> 
     """
     if not hasattr(module, "FILES"):
         return None
-    files = module.FILES
-    if hasattr(module, "needed"):
-        asked = {n: options.get(n, p.default) for n, p in inspect.signature(module.needed).parameters.items()}
-        files = {name: files[name] for name in module.needed(**asked)}
+    files = {name: module.FILES[name] for name in needed(module, options)}
     return locate(module.FOLDER, files, mirror, DOWNLOADS, getattr(module, "URLS", {}), module.SOURCE)
 
 
-def obtainable(make: str, mirror: Path) -> list[str]:
-    """Raw files of the dataset module `make` that lie here or have a URL, for planning: nothing is imported or read."""
+def needed(module: ModuleType, options: Mapping[str, Any]) -> list[str]:
+    """Those of a dataset module's FILES that `make` needs with these options."""
+    if not hasattr(module, "needed"):
+        return list(getattr(module, "FILES", {}))
+    asked = {n: options.get(n, p.default) for n, p in inspect.signature(module.needed).parameters.items()}
+    return list(module.needed(**asked))
+
+
+def contents(
+    make: str, options: Mapping[str, Any], mirror: Path, checksum: Callable[[Path], str] = content.remembered
+) -> dict[str, str]:
+    """SHA-256, by name, of raw files that the dataset module `make` may read; for planning, so nothing is imported.
+
+    Those of its FILES that lie in the mirror or in data/ (both, where they differ), and those that are to be
+    downloaded, as they are pinned; where it lists none, all in its FOLDER; and what `options` name, as files or
+    folders. Other files may have been there before or come later: what is made of these stays the same.
+    """
     folder, files, urls = (literal(make, name) for name in ("FOLDER", "FILES", "URLS"))
-    if not isinstance(folder, str) or not isinstance(files, dict):
-        return []
-    known, found = urls if isinstance(urls, dict) else {}, []
-    for name, sha256 in files.items():
-        here = [p / folder / name for p in (mirror, DOWNLOADS) if (p / folder / name).is_file()]
-        if name in known or here:  # of a file whose bytes are not pinned, the size tells another one
-            found.append(name if sha256 else f"{name}, {here[0].stat().st_size} bytes")
-    return found
+    places = [place / folder for place in (mirror, DOWNLOADS)] if isinstance(folder, str) else []
+    listed, known = (value if isinstance(value, dict) else {} for value in (files, urls))
+    copies = {name: [place / name for place in places if (place / name).is_file()] for name in listed}
+    named = [(word, base / word) for word in _words(options) for base in (Path(), *places)]
+    for name, path in named if listed else [*named, *(("", place) for place in places)]:
+        inside = [path] if path.is_file() else [] if holds(path, Path()) else content.files_in([path])
+        for file in inside:
+            copies.setdefault(str(Path(name) / file.relative_to(path)), []).append(file)
+    found = {name: sorted({checksum(file) for file in files}) for name, files in copies.items() if files}
+    to_come = {name: [listed[name]] for name in known if name in listed and name not in found}
+    return {name: " ".join(sums) for name, sums in (found | to_come).items()}
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Words among options and the values of a grid."""
+    if isinstance(value, str) and 0 < len(value) < 256:  # a name of a file is no longer
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _words(item)
+    elif isinstance(value, Mapping):
+        yield from _words(list(value.values()))
 
 
 def tar_files(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -186,9 +219,7 @@ def _append(url: str, part: Path) -> None:
 def _check(path: Path, expected: str, remedy: str) -> None:
     if not expected:
         return
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
+    if (found := content.sha256(path)) != expected:
         raise RawFileError(f"{path} has SHA-256 {found}, expected {expected}. {remedy}")
 
 

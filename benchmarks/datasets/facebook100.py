@@ -35,6 +35,7 @@ FILES = {
     "Johns Hopkins55.mat": "fc7243bf257155df03afbc397ab34b5f8eb8e75f40cd1603398e207a033ef50f",
     "Cornell5.mat": "d9ff76ae34e855cb77b0779a3a320f7f73f848901cb13352e2734c17804c4aec",
     "splits/fb100-Penn94-splits.npz": "ca3a67935dc53db56748e398a4a4d564f7b3f6cce19f1f96cbbc8865e9d350f5",
+    "Penn94.mat": "",
 }
 URLS = {
     "Reed98.mat": "https://raw.githubusercontent.com/CUAI/Non-Homophily-Large-Scale/82f8f05c5c3ec16bd5b505cc7ad62ab5e09051e6/data/facebook100/Reed98.mat",
@@ -99,13 +100,13 @@ TASKS = {
 def needed(school: str) -> list[str]:
     """Raw files that a school needs; raises ValueError with the schools' names for another.
 
-    Of Penn94 no checksum is known, so the user puts it there, and only its splits are listed.
+    Of Penn94 no checksum is known; the user puts it where the splits are, or into data/.
     """
     if school == PENN:
         return [PENN_SPLITS]
     if f"{school}.mat" not in FILES:
         schools = [name.removesuffix(".mat") for name in FILES if name.endswith(".mat")]
-        raise ValueError(f"no school {school!r}; there are {', '.join([*schools, PENN])}")
+        raise ValueError(f"no school {school!r}; there are {', '.join(schools)}")
     return [f"{school}.mat"]
 
 
@@ -162,15 +163,13 @@ def _file(raw: Path, school: str) -> Path:
         return file
     own = DOWNLOADS / FOLDER / file.name
     if not own.is_file():
-        raise NotAvailableError(
-            f"{FOLDER}/{file.name} is neither at {file} nor at {own}: get it from {SOURCE}", [f"{FOLDER}/{file.name}"]
-        )
+        raise NotAvailableError(f"{FOLDER}/{file.name} is neither at {file} nor at {own}: get it from {SOURCE}")
     return own
 
 
 def _unverified(file: Path) -> list[str]:
     """What a reader should know of a file that nobody has checked."""
-    if file.name in FILES:
+    if FILES[file.name]:
         return []
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return [

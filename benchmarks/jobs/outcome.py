@@ -1,26 +1,31 @@
 """How a step ended (ok, failed, not available, not applicable) and why: the `outcome.json` of every artifact folder."""
 
+import errno
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sgn.errors import NotApplicableError as NotApplicableError
 
 OK, FAILED, NOT_AVAILABLE, NOT_APPLICABLE = "ok", "failed", "not available", "not applicable"
 NO_TEXT = "the dataset has no text"
 """The reason why what reads text does not apply."""
+ANOTHER_RUN = {"another run": True}
+"""Needs of what may have passed by the next run, as a full disk has."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NotAvailableError(Exception):
     """Something from outside is missing (raw data, weights): the step cannot run here, and nobody erred.
 
-    `needs` are the raw files (folder/name) that must lie in one place, the mirror or data/, for a new attempt.
+    `needs` say with what it is worth a new attempt, see Outcome.
     """
 
-    def __init__(self, reason: str, needs: Iterable[str] = ()) -> None:
+    def __init__(self, reason: str, needs: Mapping[str, Any] = {}) -> None:
         super().__init__(reason)
-        self.needs = tuple(needs)
+        self.needs = dict(needs)
 
 
 LOSSES = (Exception, SystemExit)
@@ -40,13 +45,15 @@ def said(error: BaseException) -> str:
 class Outcome:
     """Status, the reason in words, and the artifact where it began: what to make anew after mending the cause.
 
-    `needs` are raw files with which it is worth a new attempt, see NotAvailableError.
+    `needs` say with what the next run tries again by itself, any one of them: "files" (SHA-256 or "", by folder/name),
+    all in one place, the mirror or data/; "weights" of that name, here; more than so many "minutes" or "memory_mb";
+    or just "another run".
     """
 
     status: str
     reason: str = ""
     origin: str = ""
-    needs: tuple[str, ...] = ()
+    needs: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write `folder/outcome.json`."""
@@ -57,9 +64,22 @@ def read(folder: Path) -> Outcome:
     """Read `folder/outcome.json`; one that is damaged tells of a failure."""
     file = folder / "outcome.json"
     try:
-        return Outcome(**json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        return Outcome(FAILED, f"{file} is damaged ({error})", str(folder))
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return Outcome(**told | {"needs": dict(told.get("needs", {}))})
+    except (ValueError, TypeError, AttributeError) as error:
+        return Outcome(FAILED, f"{file} is damaged ({error})", str(folder), ANOTHER_RUN)
+
+
+def needs_of(error: BaseException) -> dict[str, Any]:
+    """With what it is worth a new attempt: what the error says itself, or another run where disk or memory was full."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(needs := getattr(seen, "needs", None), dict) and needs:
+            return needs
+        if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno in FULL):
+            return ANOTHER_RUN
+        seen = seen.__cause__ or seen.__context__
+    return {}
 
 
 def failure_among(flags: Iterable[str]) -> Outcome | None:

@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from benchmarks.jobs import outcome
-from benchmarks.jobs.outcome import FAILED, OK, Outcome
+from benchmarks.jobs.outcome import ANOTHER_RUN, FAILED, OK, Outcome
 from benchmarks.jobs.provenance import provenance
 
 OUTPUTS = ("--output", "--sealed-output")
@@ -35,6 +35,8 @@ GRACE_SECONDS = 0.5
 """Time for what a worker leaves to tidy up, as Python's own tracker of shared memory does, before it is killed."""
 STUBBORN = 20
 """Rounds of killing before what cannot be killed is left."""
+PASSING = {"SIGKILL": " (out of memory, most likely)", "SIGBUS": " (the disk of the cache is full, most likely)"}
+"""Causes that may have passed by the next run, by the signal that a worker ends with."""
 KEPT_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 """Lets glibc keep what is freed; else each epoch's arrays of thousands of students come from the kernel anew."""
 
@@ -78,6 +80,8 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
 
     if not all(part.is_dir() for part in parts):
         raise SystemExit(f"sgn {verb}: another run of this step has taken {outputs[0]} over")
+    if (own := parts[0] / "provenance.json").exists():  # what the worker tells of its sources
+        record |= json.loads(own.read_text(encoding="utf-8"))
     for part, output in zip(parts, outputs, strict=True):
         if result.status != OK:
             shutil.rmtree(part)
@@ -106,15 +110,17 @@ def _work(
         env=_environment(limits.threads),
         preexec_fn=functools.partial(_prctl, SET_PDEATHSIG, signal.SIGKILL),  # it dies with us, however we end
     )
-    reason = ""
+    reason, needs = "", {}
     try:
         while process.poll() is None:
             peak = max(peak, _gigabytes())
             seconds = time.monotonic() - began
             if peak > limits.gigabytes:
                 reason = f"killed: {peak:.1f} GB of memory are more than its limit of {limits.gigabytes:g} GB"
+                needs = {"memory_mb": round(limits.gigabytes * 1000, 3)}
             elif seconds > limits.seconds:
                 reason = f"killed: ran past its limit of {limits.seconds / 60:g} minutes"
+                needs = {"minutes": round(limits.seconds / 60, 3)}
             elif not all(p.is_running() for p in above):
                 sys.exit("the workflow that started this job is gone: stopping")
             if reason:
@@ -125,14 +131,14 @@ def _work(
         status = _end(process)
     used = {"seconds": round(time.monotonic() - began, 2), "peak_gigabytes": round(peak, 3)}
     if reason:
-        return Outcome(FAILED, reason, origin), used
+        return Outcome(FAILED, reason, origin, needs), used
     told = outcome.read(part) if outcome.is_artifact(part) else None
     if told and told.status != OK:  # the worker caught its own error
         return replace(told, origin=origin), used
     if status < 0:
         name = signal.Signals(-status).name
-        cause = " (out of memory, most likely)" if name == "SIGKILL" else ""
-        return Outcome(FAILED, f"killed by {name}{cause}", origin), used
+        cause = PASSING.get(name, "")
+        return Outcome(FAILED, f"killed by {name}{cause}", origin, ANOTHER_RUN if cause else {}), used
     if status:
         return Outcome(FAILED, f"ended with exit status {status}; its log says more", origin), used
     if not told:

