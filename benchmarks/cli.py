@@ -67,6 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--threads", type=int, default=1, help="threads for arithmetic (default 1); results depend on it"
     )
+    parser.add_argument(
+        "--gpu-shares",
+        type=int,
+        default=0,
+        help="shares of a GPU to take of the workflow's (default 0: whatever is seen)",
+    )
     parser.add_argument("verb", choices=VERBS, metavar="verb", help="what to do; see below")
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="the verb's flags")
     args = parser.parse_args(argv)
@@ -74,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb.supervised and not {"-h", "--help"} & set(args.flags):
         from benchmarks.jobs.supervise import Limits, supervise
 
-        limits = Limits(args.minutes * 60, args.memory_mb / 1000, args.threads)
+        limits = Limits(args.minutes * 60, args.memory_mb / 1000, args.threads, args.gpu_shares)
         return supervise(args.verb, args.flags, limits, passes_on=not verb.judges)
     try:
         return call(args.verb, args.flags) or 0

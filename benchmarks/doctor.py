@@ -114,6 +114,7 @@ def machine(config: dict[str, Any]) -> Iterator[Fact]:
     import psutil
 
     from benchmarks.jobs.provenance import processor
+    from benchmarks.workflow import machine_memory
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     yield Fact("system", platform.platform())
@@ -122,20 +123,13 @@ def machine(config: dict[str, Any]) -> Iterator[Fact]:
     yield Fact("cores", f"{cores}; snakemake --cores all runs {jobs} job{'s' * (jobs > 1)} at a time")
     yield Fact("threads", f"{config['threads']} for the arithmetic of a job; results depend on it")
     memory, limits = psutil.virtual_memory(), config["limits"]
-    total = min(memory.total, _container_memory())
+    total = machine_memory() * 1e6
     yield Fact(
         "memory",
         f"{total / GIGABYTE:.1f} GB, {min(total, memory.available) / GIGABYTE:.1f} free; a job may take "
         f"{limits['memory_mb'] / 1000:.1f} GB and {limits['minutes']} minutes",
     )
     yield Fact("disk", f"{shutil.disk_usage(Path()).free / GIGABYTE:.1f} GB free in {Path().resolve()}")
-
-
-def _container_memory() -> float:
-    """Memory that a container may use; infinite outside one."""
-    file = Path("/sys/fs/cgroup/memory.max")
-    limit = file.read_text(encoding="utf-8").strip() if file.exists() else ""
-    return float(limit) if limit.isdecimal() else float("inf")
 
 
 def gpu() -> Iterator[Fact]:

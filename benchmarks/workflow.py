@@ -1,5 +1,6 @@
 """What the Snakefile needs of the process it runs in: the environment of its jobs, and a lock."""
 
+import contextlib
 import fcntl
 import functools
 import json
@@ -11,14 +12,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from benchmarks.config import ConfigError
 from benchmarks.data import content
 from benchmarks.data.raw import DOWNLOADS
-from benchmarks.jobs import outcome
+from benchmarks.jobs import gpus, outcome
 from benchmarks.jobs.seal import holds
 from benchmarks.training.places import is_here
 
 DEFAULT = "config/default.yaml"
+ROOM = 1.25
+"""Over the memory that a job was seen to take, for the next one."""
 
 
 def environment_of_jobs(mirror: str) -> Path:
@@ -90,16 +95,51 @@ def device_for(name: str) -> str:
 
 
 def name_of(device: str) -> str:
-    """A device's own name, the GPUs' where it is "cuda": what is computed depends on it."""
-    return ", ".join(_gpus()) if device == "cuda" else device
+    """A device's own name, the first GPU's where it is "cuda": what is computed depends on it."""
+    return (_gpus() or [device])[0] if device == "cuda" else device
 
 
 @functools.cache
 def _gpus() -> list[str]:
-    """Names of the kinds of GPUs that torch finds."""
+    """Names of the GPUs that torch finds."""
     asked = "import torch; print(*(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())), sep='\\n')"
     found = subprocess.run([sys.executable, "-P", "-c", asked], capture_output=True, text=True, check=True).stdout
-    return sorted(set(found.split("\n")) - {""})
+    return found.strip().split("\n") if found.strip() else []
+
+
+def gpu_shares(device: str, shares: int) -> int:
+    """Shares of all GPUs that jobs on a device may take, `shares` of each; told to the jobs, which choose by them.
+
+    Of a GPU that the config names by its number, nothing is left to choose.
+    """
+    os.environ.pop(gpus.POOL, None)
+    if device == "cuda":
+        found = gpus.pool(_gpus(), shares, os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+        os.environ[gpus.POOL] = ",".join(found)
+        return len(found)
+    return shares if device != "cpu" else 0
+
+
+def known_memory(results: Path, references: Path = Path("results/reference")) -> dict[str, int]:
+    """Megabytes that a verb's job is known to take, with some room: its peak in `results` and in all references."""
+    peaks: dict[str, float] = {}
+    for file in references.glob("*/provenance.json"):
+        for verb, told in json.loads(file.read_text(encoding="utf-8")).get("verbs", {}).items():
+            peaks[verb] = max(peaks.get(verb, 0.0), told["peak_gigabytes"])
+    for file in results.glob("**/provenance.json"):
+        with contextlib.suppress(ValueError):  # one that is damaged tells nothing
+            told = json.loads(file.read_text(encoding="utf-8"))
+            verb = told["command"].split()[1]
+            peaks[verb] = max(peaks.get(verb, 0.0), told.get("peak_gigabytes", 0.0))
+    return {verb: round(peak * 1000 * ROOM) for verb, peak in peaks.items()}
+
+
+def machine_memory() -> int:
+    """Megabytes of this machine, or of the container that this runs in."""
+    file = Path("/sys/fs/cgroup/memory.max")
+    limit = file.read_text(encoding="utf-8").strip() if file.exists() else ""
+    total = psutil.virtual_memory().total
+    return min(total, int(limit) if limit.isdecimal() else total) // 1_000_000
 
 
 def in_words(environment: Mapping[str, str]) -> str:

@@ -3,6 +3,8 @@
 import json
 import shlex
 
+from snakemake.resources import Resource
+
 from benchmarks.data import raw
 from benchmarks.entries import (
     entry_of,
@@ -23,7 +25,17 @@ from benchmarks.training import places
 from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
 from benchmarks.jobs.environment import COMPUTING, DRAWING, environment
 from benchmarks.jobs.source import code_hash
-from benchmarks.workflow import attempts, command, device_for, environment_of_jobs, in_words, name_of
+from benchmarks.workflow import (
+    attempts,
+    command,
+    device_for,
+    environment_of_jobs,
+    gpu_shares,
+    in_words,
+    known_memory,
+    machine_memory,
+    name_of,
+)
 
 TIER = config["tier"]
 COMMAND = command(workflow.configfiles, workflow.config_settings.config)
@@ -43,15 +55,19 @@ DEVICE = device_for(config["device"])
 ON_CPU = in_words(environment())
 ON_DEVICE = in_words(environment(name_of(DEVICE)))
 DRAWN_WITH = in_words(environment(libraries=(*COMPUTING, *DRAWING)))
-RESOURCES = {
-    "gpu": int(DEVICE != "cpu"),  # one job at a time on a GPU, see profiles/default
-    "runtime": config["limits"]["minutes"],
-    "mem_mb": config["limits"]["memory_mb"],
-}
-TIMING_RESOURCES = RESOURCES | {
-    "runtime": config["timing"]["limits"]["minutes"],
-    "mem_mb": config["timing"]["limits"]["memory_mb"],
-}
+KNOWN_MEMORY = known_memory(Path(f"results/{TIER}"))
+SHARES = config["limits"].get("jobs_on_a_gpu", 4)
+TOTAL = {"mem": Resource("mem_mb", machine_memory()).standardize_size(), "gpu": gpu_shares(DEVICE, SHARES)}
+for name, total in TOTAL.items():  # of this machine, where --resources says nothing else
+    if name not in workflow.global_resources:
+        workflow.register_resource(name, total)
+
+
+def resources_of(verb, gpu=0, limits=config["limits"]):
+    """What a verb's job is known to take; `limits` end it, and lie above. `gpu` is in shares, of which one has SHARES."""
+    known = min(KNOWN_MEMORY.get(verb, limits["memory_mb"]), limits["memory_mb"])
+    taken = {"mem_mb": known, "gpu": gpu if DEVICE != "cpu" else 0}
+    return taken | {"runtime": limits["minutes"], "limit_mb": limits["memory_mb"]}
 
 
 def drawn(folder, asked):

@@ -10,7 +10,7 @@ rule prepare:
         "logs/{tier}/prepare/{dataset}.log",
     priority: 40
     resources:
-        **RESOURCES,
+        **resources_of("prepare"),
     params:
         code=code_of("benchmarks.prepare", "{dataset}"),
         environment=ON_CPU,
@@ -22,7 +22,7 @@ rule prepare:
     message:
         "prepare {wildcards.dataset}: the graph and its splits"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} prepare"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} prepare"
         " {params.make}"
         " {params.splits}"
         " {params.options}"

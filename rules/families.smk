@@ -12,7 +12,7 @@ rule prepare_family:
         "logs/{tier}/prepare/{family}.log",
     priority: 40
     resources:
-        **RESOURCES,
+        **resources_of("each"),
     params:
         code=code_of("benchmarks.each", "benchmarks.prepare", "{family}"),
         environment=ON_CPU,
@@ -24,7 +24,7 @@ rule prepare_family:
     message:
         "prepare_family {wildcards.family}: graphs and splits of every cell"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} each"
         " {params.grid}"
         " {params.options}"
         " --output {output.data:q}"
@@ -47,7 +47,7 @@ rule encode_family:
     priority: 30
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("each", gpu=SHARES),
     params:
         code=code_of("benchmarks.each", "benchmarks.encode"),
         environment=ON_DEVICE,
@@ -61,7 +61,7 @@ rule encode_family:
     message:
         "encode_family {wildcards.family}: the texts, with {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} each"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} each"
         " {params.grid}"
         " {params.options}"
         " --after {input.data:q}"
@@ -85,7 +85,7 @@ rule finetune_family:
     priority: 20
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("each", gpu=SHARES),
     params:
         code=code_of("benchmarks.each", "benchmarks.finetune"),
         environment=ON_DEVICE,
@@ -99,7 +99,7 @@ rule finetune_family:
     message:
         "finetune_family {wildcards.family}: {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} each"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} each"
         " {params.grid}"
         " {params.options}"
         " --after {input:q}"
@@ -127,7 +127,7 @@ rule train_family:
         model="|".join([*CONTROLS, *MODELS]),
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("each", gpu=1),
     params:
         code=code_of("benchmarks.each", "benchmarks.train", "{model}"),
         environment=ON_DEVICE,
@@ -145,7 +145,7 @@ rule train_family:
     message:
         "train_family {wildcards.family}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} each"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} each"
         " {params.grid}"
         " {params.options}"
         " --after {input:q}"
@@ -174,7 +174,7 @@ rule oracle_family:
     wildcard_constraints:
         model="|".join(ORACLES) or "none",
     resources:
-        **RESOURCES,
+        **resources_of("each"),
     params:
         code=code_of("benchmarks.each", "benchmarks.oracle"),
         environment=ON_CPU,
@@ -186,7 +186,7 @@ rule oracle_family:
     message:
         "oracle_family {wildcards.family}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} each"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} each"
         " {params.grid}"
         " {params.options}"
         " --after {input.data:q}"
@@ -209,7 +209,7 @@ rule score_family:
     log:
         "logs/{tier}/score/{family}.log",
     resources:
-        **RESOURCES,
+        **resources_of("score"),
     params:
         code=code_of("benchmarks.score"),
         environment=ON_CPU,
@@ -218,7 +218,7 @@ rule score_family:
     message:
         "score_family {wildcards.family}: every row"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} score"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} score"
         " --dataset {wildcards.family}"
         " {params.grid}"
         " --data {input.data:q}"

@@ -13,7 +13,7 @@ rule tune:
     priority: 10
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("tune", gpu=1),
     params:
         code=code_of("benchmarks.tune", "{model}"),
         environment=ON_DEVICE,
@@ -32,7 +32,7 @@ rule tune:
     message:
         "tune {wildcards.dataset}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} tune"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} tune"
         " --data {input.data:q}"
         " {params.states}"
         " {params.module}"
@@ -64,7 +64,7 @@ rule train:
         model="|".join(MODELS),
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("train", gpu=1),
     params:
         code=code_of("benchmarks.train", "{model}"),
         environment=ON_DEVICE,
@@ -85,7 +85,7 @@ rule train:
     message:
         "train {wildcards.dataset}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} train"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} train"
         " --data {input.data:q}"
         " {params.states}"
         " --tuning {input.tuning:q}"
@@ -116,7 +116,7 @@ rule control:
         model="|".join(CONTROLS) or "none",
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("train", gpu=1),
     params:
         code=code_of("benchmarks.train", "{model}"),
         environment=ON_DEVICE,
@@ -131,7 +131,7 @@ rule control:
     message:
         "control {wildcards.dataset}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} train"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} train"
         " --data {input.data:q}"
         " {params.module}"
         " {params.splits}"
@@ -154,7 +154,7 @@ rule oracle:
     wildcard_constraints:
         model="|".join(ORACLES) or "none",
     resources:
-        **RESOURCES,
+        **resources_of("oracle"),
     params:
         code=code_of("benchmarks.oracle"),
         environment=ON_CPU,
@@ -165,7 +165,7 @@ rule oracle:
     message:
         "oracle {wildcards.dataset}: {wildcards.model}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} oracle"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} oracle"
         " --data {input.data:q}"
         " {params.sources}"
         " {params.splits}"

@@ -16,7 +16,7 @@ rule score:
     log:
         "logs/{tier}/score/{dataset}.log",
     resources:
-        **RESOURCES,
+        **resources_of("score"),
     params:
         code=code_of("benchmarks.score"),
         environment=ON_CPU,
@@ -30,7 +30,7 @@ rule score:
     message:
         "score {wildcards.dataset}: every row"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} score"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} score"
         " --dataset {wildcards.dataset}"
         " --data {input.data:q}"
         " --sealed {input.sealed:q}"

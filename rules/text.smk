@@ -13,7 +13,7 @@ rule encode:
     priority: 30  # what others wait for goes first
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("encode", gpu=SHARES),
     params:
         code=code_of("benchmarks.encode"),
         environment=ON_DEVICE,
@@ -25,7 +25,7 @@ rule encode:
     message:
         "encode {wildcards.dataset}: the texts, with {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} encode"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} encode"
         " --data {input.data:q}"
         " {params.recipe}"
         " --cache cache"
@@ -45,7 +45,7 @@ rule tune_recipe:
     priority: 20
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("tune-recipe", gpu=SHARES),
     params:
         code=code_of("benchmarks.tune_recipe"),
         environment=ON_DEVICE,
@@ -59,7 +59,7 @@ rule tune_recipe:
     message:
         "tune_recipe {wildcards.dataset}: the fine-tuning of {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} tune-recipe"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} tune-recipe"
         " --data {input.data:q}"
         " --encoded {input.encoded:q}"
         " {params.recipe}"
@@ -84,7 +84,7 @@ rule finetune:
     priority: 20
     threads: config["threads"]
     resources:
-        **RESOURCES,
+        **resources_of("finetune", gpu=SHARES),
     params:
         code=code_of("benchmarks.finetune"),
         environment=ON_DEVICE,
@@ -98,7 +98,7 @@ rule finetune:
     message:
         "finetune {wildcards.dataset}: {wildcards.recipe}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} finetune"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} finetune"
         " --data {input.data:q}"
         " --encoded {input.encoded:q}"
         " {params.search}"

@@ -16,7 +16,7 @@ rule time_suite:
         "logs/{tier}/{timing}/{suite}.log",
     threads: workflow.cores
     resources:
-        **TIMING_RESOURCES,
+        **resources_of("timing", gpu=SHARES, limits=config["timing"]["limits"]),
     params:
         code=suite_code,
         environment=ON_DEVICE,
@@ -28,7 +28,7 @@ rule time_suite:
     message:
         "time_suite {wildcards.suite}"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} timing"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} timing"
         " --suite {wildcards.suite}"
         " {params.sizes}"
         " {params.rounds}"
@@ -49,7 +49,7 @@ rule time_models:
         "logs/{tier}/{timing}/cost-{dataset}.log",
     threads: workflow.cores
     resources:
-        **TIMING_RESOURCES,
+        **resources_of("cost", gpu=SHARES, limits=config["timing"]["limits"]),
     params:
         code=code_of("benchmarks.cost"),
         environment=ON_DEVICE,
@@ -64,7 +64,7 @@ rule time_models:
     message:
         "time_models {wildcards.dataset}: what every row costs"
     shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.mem_mb} {params.threads} cost"
+        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} cost"
         " --data {input.data:q}"
         " {params.entries}"
         " --tuning {input.tuning:q}"

@@ -7,7 +7,10 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch loads: a worker a core, and 
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,6 +75,23 @@ def copy_workflow(folder: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name)  # compiled files, too: half a second for each process
     shutil.copy(ROOT / "Snakefile", folder)
     return folder
+
+
+@contextmanager
+def planned_flow(config: Path, workdir: Path = ROOT, **resources: int) -> Iterator[Any]:
+    """Snakemake's own workflow of a config, its jobs planned; `resources` as --resources gives them."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        given = ResourceSettings(cores=1, resources=resources)
+        settings = ConfigSettings(configfiles=[config])
+        found = api.workflow(given, settings, snakefile=ROOT / "Snakefile", workdir=workdir)
+        found.dag(DAGSettings())
+        flow = found._workflow
+        flow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True, nolock=True)
+        flow._build_dag()
+        yield flow
 
 
 def run(command: list[str], folder: Path, **env: str) -> subprocess.CompletedProcess[str]:

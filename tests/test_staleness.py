@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT
-from snakemake.api import SnakemakeApi
-from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+from conftest import ROOT, planned_flow
 
 from benchmarks import workflow
 from benchmarks.jobs import environment
@@ -81,17 +79,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str,
 
     def planned(config: dict[str, Any]) -> Plan:
         file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-        with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-            found = api.workflow(
-                ResourceSettings(cores=1),
-                ConfigSettings(configfiles=[file]),
-                snakefile=ROOT / "Snakefile",
-                workdir=tmp_path,
-            )
-            found.dag(DAGSettings())
-            flow = found._workflow
-            flow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True, nolock=True)
-            flow._build_dag()
+        with planned_flow(file, workdir=tmp_path) as flow:
             return {
                 (j.rule.name, str(j.output[0]) if j.output else ""): set(flow.persistence._params(j))
                 for j in flow.dag.jobs

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from math import nan
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,19 @@ from benchmarks.figures.cost import front
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import OK, Outcome
 from benchmarks.jobs.source import keywords
-from benchmarks.speed import clock, encode, grow, names, pipeline, propagate, students, timings, train
+from benchmarks.speed import (
+    clock,
+    encode,
+    grow,
+    names,
+    pipeline,
+    propagate,
+    straightforward,
+    students,
+    timings,
+    train,
+    workflow,
+)  # fmt: skip
 from benchmarks.speed.clock import Case, EventClock, Group, HostClock, Laps, epochs, measure, whole
 from benchmarks.tables import aims, speed
 from benchmarks.tables import cost as table_cost
@@ -226,6 +239,38 @@ def test_the_straightforward_way_ends_at_the_score_or_when_the_time_is_up() -> N
     assert pipeline.Until(0.7, 60)(1, 0.7)
     assert not pipeline.Until(0.7, 60)(1, 0.69)
     assert pipeline.Until(0.7, -1)(1, 0.69)
+
+
+def test_the_straightforward_way_asks_on_the_device_of_its_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indices of students may lie on the host, but not where rows of a device are filled with them."""
+    view: Any = SimpleNamespace(graph=None, train=torch.arange(9), labels=torch.empty(20, device="meta"))
+    asked: list[torch.Tensor] = []
+    monkeypatch.setattr(straightforward, "run_epochs", lambda m, o, batches, *rest: asked.extend(batches()))
+    module = straightforward.EndToEnd(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1), None, 1, 1)  # type: ignore[arg-type]
+    straightforward.fit(module, view, 2, 0.1, 0.1, pipeline.Until(1, 1))
+    assert {batch.device.type for batch in asked} == {"meta"}
+
+
+def test_the_timed_workflow_finds_the_raw_files_and_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[Path, dict[str, str]]] = []
+
+    def call(command: list[str], cwd: Path, env: dict[str, str], **options: bool) -> None:
+        data = cwd / "results/smoke/data/mooc-ed-day20"
+        data.mkdir(parents=True, exist_ok=True)
+        Outcome("not available" if calls else "ok", "no raw file").write(data)
+        calls.append((cwd, env))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SGN_MIRROR", "../raw")
+    monkeypatch.setattr(workflow.subprocess, "run", call)
+    monkeypatch.setattr(workflow.tempfile, "TemporaryDirectory", lambda: SimpleNamespace(name=str(tmp_path)))
+    cold, warm, _ = workflow.cases("cpu", "smoke")
+    cold.work(clock.HostClock())
+    (cwd, env), *_ = calls
+    assert env["SGN_MIRROR"] == str(tmp_path.parent / "raw")
+    assert Path(env["TMPDIR"]) == cwd, "a job of the outer workflow that holds a GPU must not keep these waiting"
+    with pytest.raises(RuntimeError, match="ran without mooc-ed-day20, so its time is of another: no raw file"):
+        warm.work(clock.HostClock())
 
 
 def test_every_way_of_every_group_is_measured(rows: pd.DataFrame) -> None:

@@ -18,14 +18,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from benchmarks.jobs import outcome
+from benchmarks.jobs import gpus, outcome
 from benchmarks.jobs.outcome import ANOTHER_RUN, FAILED, OK, Outcome
 from benchmarks.jobs.provenance import provenance
 
@@ -51,6 +51,7 @@ class Limits:
     seconds: float
     gigabytes: float
     threads: int
+    gpu_shares: int
 
 
 def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool = True) -> int:
@@ -73,7 +74,8 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
     if result is None:
         renamed = dict(zip(map(str, outputs), map(str, parts), strict=True))
         worker = [verb, *(renamed.get(flag, flag) for flag in flags)]
-        result, used = _work(worker, parts[0], limits, origin, above)
+        with gpus.held(limits.gpu_shares) as gpu:
+            result, used = _work(worker, parts[0], limits, gpu, origin, above)
         record = {"command": shlex.join(["sgn", verb, *flags]), **used, **provenance(limits.threads)}
     else:
         record = {"command": shlex.join(["sgn", verb, *flags]), "skipped": f"{result.origin}: {result.status}"}
@@ -96,7 +98,12 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
 
 
 def _work(
-    worker: Sequence[str], part: Path, limits: Limits, origin: str, above: Sequence[psutil.Process]
+    worker: Sequence[str],
+    part: Path,
+    limits: Limits,
+    gpu: Mapping[str, str],
+    origin: str,
+    above: Sequence[psutil.Process],
 ) -> tuple[Outcome, dict[str, Any]]:
     """Start the worker and wait; its outcome, and the seconds and gigabytes that it used.
 
@@ -107,7 +114,7 @@ def _work(
     _prctl(SET_CHILD_SUBREAPER, 1)  # a daemon that the worker starts stays among our children
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", START, *worker],
-        env=_environment(limits.threads),
+        env={**_environment(limits.threads), **gpu},
         preexec_fn=functools.partial(_prctl, SET_PDEATHSIG, signal.SIGKILL),  # it dies with us, however we end
     )
     reason, needs = "", {}

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sgn.encoder import Reader, Reading
 from sgn.fit import Report, run_epochs
-from sgn.graph import StudentGraph, TrainingView
+from sgn.graph import StudentGraph, TrainingView, moved
 
 
 class EndToEnd(nn.Module):
@@ -62,7 +62,7 @@ def fit(module: EndToEnd, view: TrainingView, steps: int, lr: float, encoder_lr:
     graph = view.graph
 
     def batches() -> Iterator[Tensor]:
-        yield from view.train[torch.randperm(len(view.train))].chunk(steps)
+        yield from moved(view.train[torch.randperm(len(view.train))], view.labels.device).chunk(steps)
 
     def loss(asked: Tensor) -> Tensor:
         return view.task.loss(module(graph.without_labels(asked))[asked], view.labels[asked])
