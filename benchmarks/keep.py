@@ -10,6 +10,7 @@ from typing import Any
 
 from snakemake.utils import update_config
 
+from benchmarks.analysis import people
 from benchmarks.config import check
 from benchmarks.configfile import read
 from benchmarks.data.storage import write_json
@@ -23,8 +24,8 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
 
     Only what `config` (config/<tier>.yaml, or several files as the workflow got them) asks for counts, with what the
     first of several files, the first two, and so on ask for by themselves: the timings of a tier beside larger ones.
-    What earlier configs left in `results` stays behind. Numbers of code that no commit holds, and timings at other
-    sizes, are refused.
+    What earlier configs left in `results` stays behind. Numbers of code that no commit holds, timings at other sizes,
+    and what shows few students of a real dataset are refused.
 
     `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
     versions, the SHA-256 of the weights that texts were read with (by name; several where they differ), each verb's
@@ -55,6 +56,7 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     provenance["weights"] = _weights(made_of)
     provenance["probe"] = probe(asked["threads"])
     provenance["gigabytes"] = {"cache": _gigabytes(Path("cache")), "results": _gigabytes(results)}
+    check_people([results / folder for folder in records], results / "figures" / "networks.svg")
     shutil.rmtree(output, ignore_errors=True)
     for folder in [*records, *timings]:
         shutil.copytree(results / folder, output / folder, ignore=shutil.ignore_patterns(".snakemake*"))
@@ -73,6 +75,22 @@ def check_sizes(records: Path, suites: dict[str, dict[str, Any]]) -> None:
                 raise SystemExit(
                     f"{records / suite} was timed at {measured}, and the config has {sizes}: time it again"
                 )
+
+
+def check_people(records: list[Path], networks: Path) -> None:
+    """Raise SystemExit where `records` folders or a figure of `networks` show single students of a real dataset."""
+    found = [breach for folder in records for breach in people.breaches(folder)]
+    shown = people.drawn(networks) if networks.is_file() else []
+    found += [
+        f"{networks} draws the nodes of {folder.name}"
+        for folder in records
+        if folder.name in shown and people.real(json.loads((folder / "card.json").read_text(encoding="utf-8")))
+    ]
+    if found:
+        raise SystemExit(
+            "\n".join(found) + "\nnot kept, for real students are shown in groups of "
+            f"{people.FEWEST} and more only: score again, with larger test sides where a whole one is too small"
+        )
 
 
 def _drawn(below: str, asked: dict[str, Any]) -> list[str]:

@@ -4,15 +4,17 @@ A records folder holds `card.json` (what the dataset is) and these tables as Par
 split and seed: scores on test, and the headline one on validation), `classes` (a row a run and class), `alerts` (of a
 binary task, a row a run and share of the students whom staff can see), `trials` (a row a trial, of recipes and of
 rows, there with the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a failed variant
-or cell: ok or why not), `description` (one row: size, contacts, texts), and a sample of the network to draw (`nodes`,
-`links`). Where recipes are fine-tuned, also `heads` (a row a recipe, split, seed and kind of students: how far its
-head can be trusted); where they are pretrained, `pretraining` (a row a recipe and split: its measure before and
-after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe of
-the unchanged model, to one of these). Where variants are compared with others, `references` (a row each). `controls` (a
-row a control: what it shows, and the noise of that). But for families, `pairs` (a row a comparison of two rows:
-difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its probabilities, with the
-run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and measure: the gap between
-groups).
+or cell: ok or why not), `description` (one row: size, contacts, texts), `network` (a row a bin of degrees, components
+and weights, and a cell of the mixing between classes), and of a synthetic network a sample to draw (`nodes`, `links`).
+Of a real dataset no row, bin or cell rests on fewer than five students (`benchmarks.analysis.people`): bins are
+joined, cells are NaN. Where recipes are fine-tuned, also `heads` (a row a recipe, split, seed and kind of students:
+how far its head can be trusted); where they are pretrained, `pretraining` (a row a recipe and split: its measure before
+and after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe
+of the unchanged model, to one of these). Where variants are compared with others, `references` (a row each).
+`controls` (a row a control: what it shows, and the noise of that). But for families, `pairs` (a row a comparison of
+two rows: difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its probabilities,
+with the run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and measure: the gap
+between groups).
 """
 
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.analysis import comparisons, controls, fairness
+from benchmarks.analysis import comparisons, controls, fairness, people
 from benchmarks.analysis.alerts import alerts
 from benchmarks.analysis.columns import COLUMNS
 from benchmarks.analysis.metrics import (
@@ -35,6 +37,7 @@ from benchmarks.analysis.metrics import (
     reliability,
     scores,
 )
+from benchmarks.analysis.networks import aggregates
 from benchmarks.data.describe import description, picture
 from benchmarks.data.grid import cells
 from benchmarks.data.predictions import Run, Sides, load
@@ -149,6 +152,8 @@ def run(
         "outcomes": pd.DataFrame(outcomes, columns=COLUMNS["outcomes"]),
         **statistics,
     }
+    if runs and people.real(read_json(output / "card.json")):
+        frames |= {name: people.suppressed(name, frames[name], frames["runs"]) for name in ("classes", "alerts")}
     if finetunings:
         frames["heads"] = _heads(dataset, finetunings)
     if pretrainings:
@@ -174,10 +179,15 @@ def _describe(dataset: str, data: Path, sealed: Path, output: Path) -> None:
         labels[ids] = hidden
     sides = [(np.concatenate([k.train, k.validation]), k.test.numpy()) for k in known]
     row = description(graph, labels, *(ids for pair in sides for ids in pair))
-    pd.DataFrame([{"dataset": dataset, **row}]).to_parquet(output / "description.parquet", index=False)
-    nodes, links = picture(graph, labels)
-    nodes.to_parquet(output / "nodes.parquet", index=False)
-    links.to_parquet(output / "links.parquet", index=False)
+    described = pd.DataFrame([{"dataset": dataset, **row}])
+    if real := people.real(read_json(data / "card.json")):
+        described = people.suppressed("description", described, described)
+    described.to_parquet(output / "description.parquet", index=False)
+    aggregates(dataset, graph, labels).to_parquet(output / "network.parquet", index=False)
+    if not real:
+        nodes, links = picture(graph, labels)
+        nodes.to_parquet(output / "nodes.parquet", index=False)
+        links.to_parquet(output / "links.parquet", index=False)
 
 
 def _scored(
@@ -185,6 +195,7 @@ def _scored(
 ) -> Iterator[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
     """Scores, per-class report and, of a binary task, alerts of each variant, split and seed of a model."""
     card, task = read_json(data / "card.json"), load_task(data)
+    fewest = people.FEWEST if people.real(card) else 1
     known = {split: load_split(data, split, card["students"]) for split in card["splits"]}
     for (variant, split, seed), sides in runs.items():
         of: dict[str, Any] = {"variant": variant, "split": split, "seed": seed}
@@ -198,7 +209,7 @@ def _scored(
             macro_f1_chosen = macro_f1_at(at, labels, probabilities)
         report = per_class(labels, probabilities, list(task.classes), at).assign(**of)
         binary = task.kind == "binary"
-        warned = alerts(labels, probabilities, load_lead(sealed, split)) if binary else pd.DataFrame()
+        warned = alerts(labels, probabilities, load_lead(sealed, split), fewest) if binary else pd.DataFrame()
         scored = scores(labels, probabilities) | {"macro_f1_chosen": macro_f1_chosen, "validation": validation}
         yield of | extent | scored, report, warned.assign(**of)
 
@@ -250,8 +261,9 @@ def _statistics(
             answers.setdefault((model, variant), {})[split, seed] = sides["test"]
         for (split, seed), probabilities in answers.get((model, BASE), {}).items():
             of: dict[str, Any] = {"model": model, "variant": BASE, "split": split, "seed": seed}
-            diagram = reliability(labels[split], probabilities)
-            error, square = calibration_error(diagram), brier(labels[split], probabilities)
+            error = calibration_error(reliability(labels[split], probabilities))  # as is, bins not joined
+            square = brier(labels[split], probabilities)
+            diagram = reliability(labels[split], probabilities, people.FEWEST if people.real(card) else 1)
             bins.append(diagram.assign(dataset=dataset, **of, ece=error, brier=square))
         for attribute, words in load_protected(data).items():
             if base := answers.get((model, BASE)):

@@ -13,6 +13,7 @@ import torch
 from conftest import learnable, random_graph
 
 from benchmarks import figure, prepare, table
+from benchmarks.analysis.networks import aggregates
 from benchmarks.data import describe
 from benchmarks.data.describe import DRAWN, description, picture
 from benchmarks.data.storage import read_json, save_dataset
@@ -153,8 +154,7 @@ def records(folder: Path, remarks: tuple[str, ...] = ()) -> Path:
     split = dataset.splits["0"]
     row = description(dataset.graph, dataset.labels, np.concatenate([split.train, split.validation]), split.test)
     pd.DataFrame([{"dataset": "toy", **row}]).to_parquet(place / "description.parquet")
-    for name, frame in zip(("nodes", "links"), picture(dataset.graph, dataset.labels), strict=True):
-        frame.to_parquet(place / f"{name}.parquet")
+    aggregates("toy", dataset.graph, dataset.labels).to_parquet(place / "network.parquet")
     from benchmarks.score import COLUMNS
 
     outcome = {"dataset": "toy", "model": "mlp", "variant": "base", **vars(Outcome("ok"))}

@@ -146,7 +146,7 @@ def test_a_reliability_diagram_by_hand() -> None:
 
 def test_a_constant_has_one_bin_and_no_error_at_the_base_rate() -> None:
     found = reliability(np.array([0, 0, 0, 1]), np.full((4, 1), 0.25))
-    assert found.drop(columns="bin").to_numpy().tolist() == [[1.0, 0.25, 0.25]]
+    assert found.drop(columns="bin").to_numpy().tolist() == [[4, 1.0, 0.25, 0.25]]
     assert calibration_error(found) == 0
 
 

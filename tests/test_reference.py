@@ -1,10 +1,17 @@
-"""What the committed reference records say must hold: no model knows more than can be known."""
+"""What the committed reference must hold: no model knows more than can be known, and nothing shows a real student."""
 
+import json
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from conftest import ROOT
+
+from benchmarks.analysis import people
+from benchmarks.keep import check_people
 
 RECORDS = sorted((ROOT / "results" / "reference").glob("*/records/*/runs.parquet"))
 DIALS = ("text_signal", "graph_signal", "draw", "labeled", "cutoff")
@@ -48,6 +55,67 @@ def test_a_model_that_knows_more_is_noticed(tmp_path: Path) -> None:
     pd.concat([runs, cheat.assign(accuracy=cheat["accuracy"] + 0.02)]).to_parquet(tmp_path / "runs.parquet")
     with pytest.raises(AssertionError, match="cheat over all networks"):
         test_no_model_beats_the_joint_oracle_by_more_than_noise(tmp_path / "runs.parquet")
+
+
+FOLDERS = sorted((ROOT / "results" / "reference").glob("*/records/*"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=[f"{f.parts[-3]}-{f.name}" for f in FOLDERS])
+def test_no_kept_record_shows_few_real_students(folder: Path) -> None:
+    assert not list(people.breaches(folder))
+
+
+@pytest.mark.parametrize("reference", sorted((ROOT / "results" / "reference").glob("*@*")), ids=lambda path: path.name)
+def test_no_kept_table_or_figure_shows_few_real_students(reference: Path) -> None:
+    """Numbers of students in tables, and whose nodes figures draw; all files are of a kind that is read here."""
+    cards = {card.parent.name: json.loads(card.read_text()) for card in reference.glob("records/*/card.json")}
+    persons = {name for name, card in cards.items() if people.real(card)}
+    kinds = {".parquet", ".json", ".csv", ".md", ".tex", ".svg", ".pdf", ".png", ".txt"}
+    assert {file.suffix for file in reference.rglob("*") if file.is_file()} <= kinds
+    for figure in reference.rglob("*.svg"):
+        assert not persons & set(people.drawn(figure)), figure
+        if figure.stem == "networks":
+            described = {name for name in persons if (reference / "records" / name / "network.parquet").exists()}
+            assert described == persons & set(re.findall('id="aggregates-([^"]+)"', figure.read_text()))
+    for file in reference.glob("tables/*.csv"):
+        table = pd.read_csv(file)
+        if file.stem in ("datasets", "classes"):
+            table = table[table["Dataset"].str.partition(" ")[0].isin(persons)]
+            few = table["Isolated"] * table["Students"] if file.stem == "datasets" else table["Support"]
+            assert not ((few > 0.01) & (few < people.FEWEST - 0.01)).any(), file
+
+
+BREACHES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+    "a bin of a pupil": ("calibration", lambda bins: bins.assign(students=[1, *bins["students"][1:]])),
+    "a class of four": ("classes", lambda classes: classes.assign(support=4.0)),
+    "two seen first": ("alerts", lambda alerts: alerts.assign(precision=0.5, share=0.1)),
+    "three isolated": ("description", lambda row: row.assign(isolated=3 / row["students"])),
+    "a cell of two": ("network", lambda cells: cells.assign(students=2.0)),
+    "a test side of three": ("runs", lambda runs: runs.assign(students=3)),
+    "a row a pupil": ("nodes", lambda _: pd.DataFrame({"x": [0.0], "y": [0.0], "label": [1]})),
+}
+
+
+@pytest.mark.parametrize("what", BREACHES)
+def test_what_shows_few_real_students_is_not_kept(what: str, tmp_path: Path) -> None:
+    folder = tmp_path / "glasgow-cannabis"
+    shutil.copytree(next(f for f in FOLDERS if f.name == folder.name), folder)
+    check_people([folder], tmp_path / "networks.svg")
+    name, change = BREACHES[what]
+    file = folder / f"{name}.parquet"
+    change(pd.read_parquet(file) if file.exists() else pd.DataFrame()).to_parquet(file)
+    with pytest.raises(SystemExit, match=rf"{name}.parquet.*row.*(\n.*)*not kept, for real students"):
+        check_people([folder], tmp_path / "networks.svg")
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(card | {"text": "drawn"}))
+    check_people([folder], tmp_path / "networks.svg")
+
+
+def test_a_figure_that_draws_a_real_network_is_not_kept(tmp_path: Path) -> None:
+    folder = next(f for f in FOLDERS if f.name == "glasgow-cannabis")
+    (tmp_path / "networks.svg").write_text('<g id="nodes-glasgow-cannabis">')
+    with pytest.raises(SystemExit, match="draws the nodes of glasgow-cannabis"):
+        check_people([folder], tmp_path / "networks.svg")
 
 
 def test_there_is_a_reference() -> None:

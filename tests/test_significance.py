@@ -177,8 +177,13 @@ def test_a_critical_difference_diagram_has_a_point_a_model_its_scale_and_bars(fo
     plt.close(figure)
 
 
+def counted(found: Records, students: int, **others: int) -> pd.DataFrame:
+    """Descriptions of the datasets that say how many different students are tested."""
+    return pd.DataFrame([{"dataset": name, "tested": others.get(name, students)} for name in found.datasets])
+
+
 def test_a_reliability_diagram_has_a_line_a_model_and_the_diagonal(found: Records) -> None:
-    enough = replace(found, runs=found.runs.assign(students=75))  # on each of two splits
+    enough = replace(found, descriptions=counted(found, 150))
     figure = load("benchmarks.figures.reliability").make(enough)
     assert [len(axis.lines) for axis in figure.axes if axis.get_visible()] == [5] * 5
     assert figure.axes[0].lines[-1].get_xydata() == pytest.approx(np.array([[0.3, 0.2], [0.7, 0.8]]))
@@ -187,8 +192,7 @@ def test_a_reliability_diagram_has_a_line_a_model_and_the_diagonal(found: Record
 
 
 def test_a_reliability_diagram_leaves_small_datasets_out_and_says_so(found: Records) -> None:
-    runs = found.runs.assign(students=found.runs["dataset"].map(lambda name: 75 if name == "toy1" else 74))
-    figure = load("benchmarks.figures.reliability").make(replace(found, runs=runs))
+    figure = load("benchmarks.figures.reliability").make(replace(found, descriptions=counted(found, 148, toy1=150)))
     assert [axis.get_title().split()[0] for axis in figure.axes if axis.get_visible()] == ["toy1"]
     assert "150 test students: toy0 (148), toy2 (148)" in figure.legends[0].get_title().get_text()
     plt.close(figure)

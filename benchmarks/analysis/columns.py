@@ -30,7 +30,8 @@ COLUMNS = {
     "fairness": [
         "dataset", "model", "attribute", "measure", "groups", "left_out", "value", "low", "high", "chance",
     ],
-    "calibration": [*RUN, "bin", "share", "predicted", "observed", "ece", "brier"],
+    "calibration": [*RUN, "bin", "students", "share", "predicted", "observed", "ece", "brier"],
+    "network": ["dataset", "part", "low", "high", "of", "to", "students", "share"],
 }  # fmt: skip
 
 

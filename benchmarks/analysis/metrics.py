@@ -5,6 +5,8 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn import metrics as sk
 
+from benchmarks.analysis.people import merged
+
 SCORES = ("accuracy", "macro_f1", "roc_auc", "pr_auc")
 BINS = 15
 """Of a reliability diagram."""
@@ -94,24 +96,29 @@ def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(((probabilities - np.eye(probabilities.shape[1])[labels]) ** 2).sum(1).mean())
 
 
-def reliability(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+def reliability(labels: np.ndarray, probabilities: np.ndarray, fewest: int = 1) -> pd.DataFrame:
     """Share, mean predicted and observed frequency of at most BINS bins of equal mass; equal probabilities share one.
+
+    Neighbors are joined until each bin has `fewest` students, see `benchmarks.analysis.people`.
 
     Of the positive class when binary, pooled over the questions when multilabel, and of the decision being right when
     there are several classes.
     """
     if labels.ndim == 2:
         known = labels >= 0
-        chance, happened = probabilities[known], labels[known] == 1
+        chance, happened, who = probabilities[known], labels[known] == 1, np.nonzero(known)[0]
     elif probabilities.shape[1] == 1:
-        chance, happened = probabilities[:, 0], labels == 1
+        chance, happened, who = probabilities[:, 0], labels == 1, np.arange(len(labels))
     else:
         chance, happened = probabilities.max(1), decisions(probabilities) == labels
+        who = np.arange(len(labels))
     bins = ((rankdata(chance) - 0.5) * BINS / len(chance)).astype(int)
+    bins = merged(bins, who, fewest)
     rows = [
-        (b, (bins == b).mean(), chance[bins == b].mean(), happened[bins == b].mean()) for b in np.unique(bins).tolist()
+        (b, len(np.unique(who[bins == b])), (bins == b).mean(), chance[bins == b].mean(), happened[bins == b].mean())
+        for b in np.unique(bins).tolist()
     ]
-    return pd.DataFrame(rows, columns=["bin", "share", "predicted", "observed"])
+    return pd.DataFrame(rows, columns=["bin", "students", "share", "predicted", "observed"])
 
 
 def calibration_error(bins: pd.DataFrame) -> float:

@@ -24,8 +24,8 @@ HEADS = ("heads",)
 """Likewise, where they are fine-tuned."""
 REFERENCES = ("references",)
 """Likewise, where a variant is compared with another one."""
-STATISTICS = ("pairs", "calibration", "fairness", "controls")
-"""Tables that families, but for the last, and older records lack."""
+STATISTICS = ("pairs", "calibration", "fairness", "controls", "network", "alerts")
+"""Tables that families, but for controls and alerts, and older records lack."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Records:
 
     runs: pd.DataFrame
     classes: pd.DataFrame
+    alerts: pd.DataFrame  # of binary tasks: a row a run and share of the students whom staff can see
     trials: pd.DataFrame
     outcomes: pd.DataFrame
     cards: dict[str, dict[str, Any]]  # by dataset; none for one that is not available
@@ -77,7 +78,8 @@ class Records:
     models: list[str]
     workflow: str  # the command that ran all this
     descriptions: pd.DataFrame  # a row a dataset: size, contacts, texts, labels
-    networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by dataset: nodes and links of a sample
+    network: pd.DataFrame  # a row a bin of degrees, components and weights, and a cell of the mixing of classes
+    networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by synthetic dataset: nodes and links of a sample
     families: dict[str, Family]
     pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
     curves: pd.DataFrame  # a row an epoch of these
@@ -168,7 +170,9 @@ def load(
         workflow=workflow,
         descriptions=pd.concat(descriptions, ignore_index=True) if descriptions else pd.DataFrame(),
         networks={
-            f.name: (pd.read_parquet(f / "nodes.parquet"), pd.read_parquet(f / "links.parquet")) for f in described
+            f.name: (pd.read_parquet(f / "nodes.parquet"), pd.read_parquet(f / "links.parquet"))
+            for f in described
+            if (f / "nodes.parquet").exists()
         },
         timings=timings.load(timed),
         families={f.name: _family(f) for f in families if (f / "card.json").exists()},

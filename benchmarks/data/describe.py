@@ -35,7 +35,7 @@ def description(graph: StudentGraph, labels: np.ndarray, *sides: np.ndarray) -> 
     Homophily is over edges between labeled students: the share that joins equal labels, and the same adjusted for
     the classes' degrees (Platonov et al., 2023, https://arxiv.org/abs/2209.06177). It is NaN for a multilabel task.
     """
-    contacts = _symmetric(graph)
+    contacts = symmetric(graph)
     degree = np.diff(contacts.indptr)
     count, component = connected_components(contacts, directed=False)
     words = np.array([len(text.split()) for text in graph.texts])
@@ -58,12 +58,13 @@ def description(graph: StudentGraph, labels: np.ndarray, *sides: np.ndarray) -> 
         "wordless": (words == 0).mean(),
         "majority": np.bincount(known).max() / len(known) if simple else np.nan,
         "repeated": _repeated(graph.texts, sides),
+        "tested": len(np.unique(np.concatenate(sides[1::2]))),
     }
 
 
 def picture(graph: StudentGraph, labels: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A sample of the network with a layout: nodes (x, y, label) and links (from, to: rows of the nodes)."""
-    contacts = _symmetric(graph)
+    contacts = symmetric(graph)
     code = labels if labels.ndim == 1 else labels.max(1)  # any answer yes
     chosen = _sample(contacts, np.flatnonzero(code >= 0))
     part = contacts[chosen][:, chosen].tocoo()
@@ -77,7 +78,7 @@ def picture(graph: StudentGraph, labels: np.ndarray) -> tuple[pd.DataFrame, pd.D
     return nodes, pd.DataFrame(ends.T, columns=["from", "to"])
 
 
-def _symmetric(graph: StudentGraph) -> csr_array:
+def symmetric(graph: StudentGraph) -> csr_array:
     """Who has anything to do with whom, without weights and loops."""
     source, target = graph.edges.numpy()
     matrix = coo_array((np.ones(len(source)), (source, target)), shape=(len(graph), len(graph))).tocsr()

@@ -38,7 +38,7 @@ REMARKS = (
     "says what it is, and a host names the university; a page's own is no input either.",
     "Not checkable: whether every address is found; authors write relative paths and file names as they like.",
     "Of pages whose addresses differ in case or in a slash at the end only, links lead to the first.",
-    "One classed page stands word for word at Cornell and at Wisconsin, so a test page of either is read in training.",
+    "A classed page may stand word for word at two universities, so what is tested at one may be read in training.",
     "Not checkable: when a page or a link was made, so nothing here is a forecast.",
     "Not checkable: who else has pages at two universities.",
 )

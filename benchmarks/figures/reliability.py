@@ -51,9 +51,9 @@ def make(records: Records) -> Figure:
 
 
 def _tested(records: Records, dataset: str) -> int:
-    """Test students of a dataset, those of all splits together."""
-    runs = records.runs[records.runs["dataset"] == dataset]
-    return int(runs.groupby("split")["students"].first().sum())
+    """Test students of a dataset, each once, in however many splits."""
+    found = records.descriptions
+    return int(found.loc[found["dataset"] == dataset, "tested"].iloc[0])
 
 
 def joined(bins: pd.DataFrame, points: int) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from benchmarks.analysis.people import HIDDEN
 from benchmarks.analysis.records import Records
 from benchmarks.analysis.rows import row_label
 from benchmarks.training.variants import BASE
@@ -13,19 +14,25 @@ def make(records: Records) -> pd.DataFrame:
     """A row a dataset, model and class; means over splits and seeds."""
     base = records.classes[records.classes["variant"] == BASE]
     rows, labels = [], []
+    hidden: dict[str, bool] = {}
     for dataset in records.datasets:
         for model in records.models:
             runs = base[(base["dataset"] == dataset) & (base["model"] == model)]
             for name in runs["class"].unique():
                 of = runs[runs["class"] == name]
                 labels.append((*row_label(records, dataset, model, {}), name))
-                rows.append({SCORES[s]: of[s].mean() for s in SCORES})
+                rows.append({SCORES[s]: of[s].mean(skipna=s == "f1_chosen") for s in SCORES})  # none of several classes
+                hidden[dataset] = hidden.get(dataset, False) or of[["precision", "support"]].isna().any(axis=None)
     index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model", "Class"]) if labels else None
     frame = pd.DataFrame(rows, index=index, columns=list(SCORES.values()))
     frame.attrs = {
         "caption": "Precision, recall, F1 and support (test students) of each class, means over splits and seeds; "
         "below them the micro, macro and support-weighted means. F1, threshold: at the threshold of best macro-F1 on "
         "validation, where two classes are told apart.",
-        "notes": [],  # the main table says what is missing and why
+        "notes": [
+            f"{dataset}: dashes are {HIDDEN} of a class, or taken for it, in a run, or a number that would tell it."
+            for dataset, found in hidden.items()
+            if found
+        ],  # the main table says what is missing and why
     }
     return frame

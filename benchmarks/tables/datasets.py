@@ -1,8 +1,12 @@
 """Datasets: who and what is predicted, how many, how they are connected, what they write."""
 
+import math
+
 import pandas as pd
 
+from benchmarks.analysis.people import HIDDEN
 from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import DASH
 
 TEXTS = {"genuine": "genuine", "titles": "titles", "drawn": "drawn", "template": "template", "none": "no text"}
 
@@ -13,6 +17,8 @@ def make(records: Records) -> pd.DataFrame:
     for row in records.descriptions.to_dict("records"):
         card = records.cards[row["dataset"]]
         names.append(row["dataset"])
+        if math.isnan(row["isolated"]) or math.isnan(row["components"]):
+            notes.append(f"{row['dataset']}: isolated or components {HIDDEN}.")
         notes += [f"{row['dataset']}: {remark}." for remark in card["remarks"] if remark.startswith("suspicious")]
         rows.append(
             {
@@ -25,7 +31,7 @@ def make(records: Records) -> pd.DataFrame:
                 "Directed": "yes" if row["directed"] else "no",
                 "Degree": row["degree"],
                 "Isolated": row["isolated"],
-                "Components": row["components"],
+                "Components": DASH if math.isnan(row["components"]) else f"{row['components']:.0f}",
                 "Homophily": row["homophily"],
                 "Adjusted": row["adjusted"],
                 "Features": row["features"],

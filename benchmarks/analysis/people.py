@@ -1,0 +1,119 @@
+"""What may be kept of people: nothing that rests on fewer than FEWEST students of a real dataset.
+
+A score over a test side is kept whole, and so are the numbers of students of whole sides. Floor 2.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.analysis.columns import COLUMNS
+
+FEWEST = 5
+"""Students that a row, bin, cell or mark rests on."""
+FILES = {"card.json", "outcome.json", "provenance.json", *(f"{name}.parquet" for name in (*COLUMNS, "description"))}
+"""What a records folder of a real dataset may hold: of other tables nobody knows what their rows rest on."""
+HIDDEN = f"suppressed, fewer than {FEWEST} students"
+DRAWN = re.compile(r'id="nodes-([^"]+)"')
+"""Datasets of whom a figure draws each node."""
+
+
+def real(card: dict[str, Any]) -> bool:
+    """Whether a dataset's students are people: all are, but those whose texts a program has drawn."""
+    return card.get("text") != "drawn"
+
+
+def merged(bins: np.ndarray, who: np.ndarray, fewest: int = FEWEST) -> np.ndarray:
+    """Bins [n] joined with the next until each has `fewest` of the students `who` [n] or [n, k]; the lowest names them.
+
+    What is left at the end goes to the bin before. With fewer students at all, one bin holds them.
+    """
+    groups: list[list[int]] = [[]]
+    for one in np.unique(bins).tolist():
+        groups[-1].append(one)
+        if len(np.unique(who[np.isin(bins, groups[-1])])) >= fewest:
+            groups.append([])
+    rest = groups.pop()
+    if rest:
+        groups = [*groups[:-1], [*groups[-1], *rest]] if groups else [rest]
+    lowest = {one: group[0] for group in groups for one in group}
+    return np.array([lowest[one] for one in bins.tolist()], dtype=np.int64)
+
+
+def suppressed(name: str, frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """A table of records, `runs` beside it, with NaN where a cell rests on fewer than FEWEST students (none is none).
+
+    `classes`: everything on a class that so few are in, the numbers of the others in that run (they would tell it) and
+    a precision over so few who are taken for the class. `alerts`: precision and recall where so few are seen, recall
+    where so few are at risk, the lead time where so few are found. `description`: shares that count so few students.
+    """
+    frame = frame.reset_index(drop=True)
+    if name == "classes":
+        frame["support"] = frame["support"].astype(float)
+        few = _few(frame["support"])
+        taken = (frame["recall"] * frame["support"] / frame["precision"].where(frame["precision"] > 0)).round()
+        frame.loc[_few(taken), "precision"] = np.nan
+        each = ~frame["class"].isin(["micro", "macro", "weighted"])
+        run = frame.columns[: list(frame.columns).index("class")].tolist()
+        beside = few.groupby([frame[column] for column in run]).transform("any") & each
+        frame.loc[beside, "support"] = np.nan
+        frame.loc[few, ["precision", "recall", "f1", "f1_chosen"]] = np.nan
+    if name == "alerts" and len(frame):
+        run = frame.columns[: list(frame.columns).index("share")].tolist()
+        of = frame[run].merge(runs[[*run, "students", "prevalence"]], on=run, how="left").set_index(frame.index)
+        seen = frame["share"] * of["students"]
+        risk = of["prevalence"] * of["students"]
+        found = frame["precision"] * seen
+        frame[["precision", "recall", "lead"]] = frame[["precision", "recall", "lead"]].astype(float)
+        frame.loc[_few(found) | _few(seen), "lead"] = np.nan
+        frame.loc[_few(seen) | _few(risk), "recall"] = np.nan
+        frame.loc[_few(seen), "precision"] = np.nan
+    if name == "description":
+        for column in ("isolated", "wordless"):
+            few = _few(frame[column] * frame["students"]) | _few((1 - frame[column]) * frame["students"])
+            frame[column] = frame[column].where(~few)
+        outside = _few((1 - frame["largest"]) * frame["students"])
+        frame[["largest", "components"]] = frame[["largest", "components"]].astype(float)
+        frame.loc[outside, ["largest", "components"]] = np.nan
+    return frame
+
+
+def _few(count: pd.Series) -> pd.Series:
+    """Where somebody is counted, and fewer than FEWEST are; shares leave a rounding error."""
+    return (count > 1e-3) & (count < FEWEST - 1e-3)
+
+
+def breaches(folder: Path) -> Iterator[str]:
+    """What a records folder holds that must not be kept: the file, a row of it, and how many there are."""
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8")) if (folder / "card.json").exists() else {}
+    if not real(card):
+        return
+    for file in sorted(path for path in folder.iterdir() if path.name not in FILES):
+        if not file.name.startswith(".snakemake"):
+            rows = f" ({len(pd.read_parquet(file))} rows)" if file.suffix == ".parquet" else ""
+            yield f"{file}{rows} is no table of aggregates that is known"
+    tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet")) if path.name in FILES}
+    for name, frame in tables.items():
+        wrong = _resting_on_few(name, frame, tables["runs"])
+        if wrong.any():
+            row = int(wrong.to_numpy().argmax())
+            yield f"{folder / name}.parquet, row {row} and {int(wrong.sum()) - 1} more, rests on fewer than {FEWEST}"
+
+
+def _resting_on_few(name: str, frame: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
+    """Rows of a table that rest on few students, or hold a cell that does."""
+    if name in ("calibration", "network", "runs"):
+        return _few(frame["students"].astype(float))
+    shown = suppressed(name, frame, runs)
+    same = (shown == frame) | (shown.isna() & frame.isna())
+    return ~same.all(axis=1)
+
+
+def drawn(figure: Path) -> list[str]:
+    """Datasets of whom an SVG figure draws each node."""
+    return DRAWN.findall(figure.read_text(encoding="utf-8"))
