@@ -7,6 +7,7 @@ from typing import Any
 from benchmarks.data import raw
 from benchmarks.data.content import sha256
 from benchmarks.data.dataset import check_classes
+from benchmarks.data.edges import simple
 from benchmarks.data.leaks import suspicions
 from benchmarks.data.storage import save_dataset, write_json
 from benchmarks.jobs.modules import load
@@ -16,8 +17,9 @@ from benchmarks.training.labeling import thinned
 def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, output: Path, sealed_output: Path) -> None:
     """Build the dataset that module `make` describes, with `options`, from the raw files under `mirror` or data/.
 
-    Its `provenance.json` begins with the SHA-256 of the raw files, by name.
-    One option is every dataset's: "labeled", the share of students whose labels are known, see `labeling.thinned`.
+    Its `provenance.json` begins with the SHA-256 of the raw files, by name. Loops and repeated edges are mended, and
+    the card says so. One option is every dataset's: "labeled", the share of students whose labels are known, see
+    `labeling.thinned`.
     """
     module, own = load(make), {name: value for name, value in options.items() if name != "labeled"}
     folder = raw.folder_for(module, own, mirror)
@@ -26,6 +28,8 @@ def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, out
         raise ValueError(f"{make} says TEXT = False, and {sum(map(bool, dataset.graph.texts))} students have one")
     if "labeled" in options:
         dataset = thinned(dataset, options["labeled"])
+    graph, said = simple(dataset.graph)
+    dataset = replace(dataset, graph=graph, remarks=(*dataset.remarks, *said))
     try:
         check_classes(dataset)
     except ValueError as error:

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 
 from benchmarks.data.dataset import Dataset, random_split
+from benchmarks.data.tables import read_table, unique
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -18,10 +19,13 @@ SOURCE = "the export of your learning platform"
 
 def make(raw: Path, splits: Sequence[str], cutoff: int = 28) -> Dataset:
     """Who is still there on day `cutoff`; a split is the number of a random draw."""
-    students = pd.read_csv(raw / "students.csv")  # student, dropped_on: a day, or nothing
+    students = read_table(raw / "students.csv", {"student": str, "dropped_on": float})  # a day, or nothing
+    everybody = unique(raw / "students.csv", students["student"])
     students = students[~(students["dropped_on"] <= cutoff)].reset_index(drop=True)
     place = pd.Series(students.index, index=students["student"])
-    posts = pd.read_csv(raw / "posts.csv")  # student, answers: whom, or nobody; day, text
+    columns = {"student": str, "answers": str, "day": float, "text": str}  # answers: whom, or nobody
+    posts = read_table(raw / "posts.csv", columns)
+    strangers = ~posts["student"].isin(everybody) | ~posts["answers"].isin([*everybody, ""])
     posts = posts[(posts["day"] <= cutoff) & posts["student"].isin(place.index)].sort_values("day", ascending=False)
 
     by_student = posts.groupby("student", sort=False)
@@ -40,4 +44,5 @@ def make(raw: Path, splits: Sequence[str], cutoff: int = 28) -> Dataset:
         labels=labels, task=Task("binary", ("stays", "drops out")), target=f"drops out after day {cutoff}",
         text="genuine", replication="folds",
         splits={str(split): random_split(labels, int(split), 0.6, 0.2) for split in splits},
+        remarks=(f"{strangers.sum()} posts are by, or answer, somebody who is not in students.csv.",),
     )  # fmt: skip

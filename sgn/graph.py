@@ -20,6 +20,8 @@ from sgn.task import Task
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
 
+LARGEST = 1e16
+"""Of a feature: the squares of a million such numbers still add up to a number in single precision."""
 PER_STUDENT = ("states", "logits", "text_index", "known")
 """Optional tensors of a graph with a row a student."""
 
@@ -60,9 +62,10 @@ class StudentGraph:
         n = len(self.x)
         if self.x.ndim != 2 or self.x.shape[1] != len(self.features):
             raise ValueError(f"x is {tuple(self.x.shape)}, but there are {len(self.features)} feature names")
-        if not torch.isfinite(self.x).all():
-            row, column = (~torch.isfinite(self.x)).nonzero()[0].tolist()
-            raise ValueError(f"x[{row}, {self.features[column]!r}] is not a finite number")
+        if not (self.x.abs() <= LARGEST).all():
+            row, column = (~(self.x.abs() <= LARGEST)).nonzero()[0].tolist()
+            value = f"{self.x[row, column]:g}, not a number of at most {LARGEST:g}"
+            raise ValueError(f"feature {self.features[column]!r} of student {row} is {value}")
         if len(self.texts) != n:
             raise ValueError(f"{len(self.texts)} texts for {n} students")
         if self.edges.shape != (2, len(self.weights)):
@@ -71,10 +74,25 @@ class StudentGraph:
             raise ValueError(f"an edge points outside the {n} students")
         if not (torch.isfinite(self.weights) & (self.weights > 0)).all():
             raise ValueError("an edge weight is not a positive finite number")
+        if not self.directed:
+            self._check_both_ways()
         for name in PER_STUDENT:
             value = getattr(self, name)
             if value is not None and len(value) != n:
                 raise ValueError(f"{len(value)} {name} for {n} students")
+
+    def _check_both_ways(self) -> None:
+        """Raise ValueError where an edge has no counterpart of its weight; compared are sums of hashes, not sorted."""
+        there, back = (
+            _hashed(source * len(self) + target, self.weights) for source, target in (self.edges, self.edges.flip(0))
+        )
+        if torch.equal(there.sum(), back.sum()):
+            return
+        a, b = self.edges[:, ~torch.isin(there, back)][:, 0].tolist()
+        raise ValueError(
+            f"an undirected graph holds each edge in both directions, with one weight: {a} -> {b} has no counterpart. "
+            "Add it (benchmarks.data.edges.both_ways does), or say directed=True"
+        )
 
     def __len__(self) -> int:
         return len(self.x)
@@ -318,7 +336,10 @@ def with_degrees(graph: StudentGraph) -> StudentGraph:
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """Centers and scales features by the training students; columns that hold only 0 and 1 stay as they are."""
+    """Centers and scales features by the training students; columns that hold only 0 and 1 stay as they are.
+
+    A column is constant where its spread is below what single precision tells apart; it becomes zero.
+    """
 
     mean: Tensor  # [F]
     scale: Tensor  # [F]
@@ -327,13 +348,23 @@ class Scaler:
     def fitted(cls, x: Tensor) -> "Scaler":
         """Fit on training rows x [n, F]."""
         indicator = ((x == 0) | (x == 1)).all(0)
-        scale = x.std(0, correction=0)
-        mean = torch.where(indicator, 0.0, x.mean(0))
-        return cls(mean, torch.where(indicator | (scale < 1e-6), 1.0, scale))
+        scale, mean = x.std(0, correction=0), x.mean(0)
+        exact = x.double().std(0, correction=0)
+        constant = exact <= 1e-7 * x.double().abs().amax(0)
+        scale = torch.where(scale < 1e-6, exact.float(), scale)  # the squares of tiny numbers are lost in singles
+        mean = torch.where(indicator, 0.0, torch.where(constant, x[0], mean))
+        return cls(mean, torch.where(indicator | constant, 1.0, scale))
 
     def __call__(self, graph: StudentGraph) -> StudentGraph:
         """The graph with scaled features."""
         return replace(graph, x=(graph.x - self.mean) / self.scale)
+
+
+def _hashed(keys: Tensor, weights: Tensor) -> Tensor:
+    """Numbers [E] int64 that tell keys [E] and the bits of weights [E] apart, also when added up (modulo 2^64)."""
+    mixed = keys * -7046029254386353131 + weights.contiguous().view(torch.int32).long() * 6364136223846793005
+    mixed = (mixed ^ (mixed >> 29)) * -4658895280553007687
+    return mixed ^ (mixed >> 32)
 
 
 def row_norm(rows: Tensor) -> float:

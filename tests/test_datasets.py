@@ -1,6 +1,7 @@
 """What holds for every dataset file; what each of them means is tested in tests/datasets/."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -11,9 +12,12 @@ import pytest
 from conftest import ROOT, learnable
 
 from benchmarks import prepare
-from benchmarks.data.dataset import check_classes, random_split
-from benchmarks.data.storage import load_graph
+from benchmarks.data.dataset import Dataset, Split, check_classes, random_split
+from benchmarks.data.storage import load_graph, read_json
+from benchmarks.data.tables import read_table
+from benchmarks.jobs.modules import load
 from benchmarks.jobs.source import literal
+from sgn.graph import StudentGraph
 
 MODULES = [f"benchmarks.datasets.{file.stem}" for file in sorted((ROOT / "benchmarks/datasets").glob("[!_]*.py"))]
 RAW = [name for name in MODULES if literal(name, "FOLDER") is not None]
@@ -93,6 +97,101 @@ def test_a_class_of_one_is_on_one_side_and_any_of_them() -> None:
     splits = [random_split(labels, seed, 0.4, 0.3) for seed in range(20)]
     holding = {side for split in splits for side in ("train", "validation", "test") if 9 in getattr(split, side)}
     assert holding == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: {"labels": d.labels.astype(bool)}, "labels are bool: make them whole numbers"),
+        (lambda d: {"labels": d.labels.astype(float)}, "labels are float64: make them"),
+        (lambda d: {"labels": d.labels.astype(np.int32)}, "labels are int32: make them"),
+        (lambda d: {"labels": np.where(np.arange(60) == 7, -2, d.labels)}, "student 7 has the label -2"),
+        (lambda d: {"graph": with_text(d, None)}, "the text of student 3 is None"),
+        (lambda d: {"graph": with_text(d, "a\ud800b")}, "the text of student 3 has half a character .* at place 1"),
+        (lambda d: {"splits": {"0": emptied(d, "train")}}, "split '0' has no train students"),
+        (lambda d: {"splits": {"0": emptied(d, "validation")}}, "split '0' has no validation students"),
+        (lambda d: {"splits": {"0": emptied(d, "test")}}, "split '0' has no test students"),
+        (lambda d: {"labels": np.where(np.arange(60) == d.splits["0"].test[0], -1, d.labels)}, "of its test side has"),
+    ],
+)
+def test_what_would_fail_later_is_refused_by_student(change: Callable[[Dataset], dict], message: str) -> None:
+    data = learnable(students=60)
+    with pytest.raises(ValueError, match=message):
+        replace(data, **change(data))
+
+
+def with_text(data: Dataset, text: str | None) -> StudentGraph:
+    return replace(data.graph, texts=(*data.graph.texts[:3], text, *data.graph.texts[4:]))
+
+
+def emptied(data: Dataset, side: str) -> Split:
+    return replace(data.splits["0"], **{side: np.array([], np.int64)})
+
+
+def test_loops_and_repeated_edges_are_mended_by_prepare_and_stand_on_the_card(tmp_path: Path) -> None:
+    code = (
+        "import torch\nfrom dataclasses import replace\nfrom conftest import learnable\n"
+        "def make(raw, splits):\n"
+        "    data = learnable(students=60)\n"
+        "    graph = data.graph\n"
+        "    edges = torch.cat([graph.edges, graph.edges[:, :4], torch.tensor([[5], [5]])], dim=1)\n"
+        "    weights = torch.cat([graph.weights, graph.weights[:4], torch.ones(1)])\n"
+        "    return replace(data, graph=replace(graph, edges=edges, weights=weights))\n"
+    )
+    (tmp_path / "made_up.py").write_text(code, encoding="utf-8")
+    prepare.run(str(tmp_path / "made_up.py"), ["0"], {}, tmp_path, tmp_path, tmp_path)
+    graph, card = load_graph(tmp_path), read_json(tmp_path / "card.json")
+    assert graph.edges.shape[1] == card["edges"] == learnable(students=60).graph.edges.shape[1]
+    assert any(line.startswith("4 repeated edges") for line in card["remarks"])
+    assert any(line.startswith("1 edges of students with themselves") for line in card["remarks"])
+
+
+def export(folder: Path, students: list[tuple], posts: list[tuple]) -> Path:
+    """An export of a learning platform as two CSV files."""
+    pd.DataFrame(students, columns=["student", "dropped_on"]).to_csv(folder / "students.csv", index=False)
+    pd.DataFrame(posts, columns=["student", "answers", "day", "text"]).to_csv(folder / "posts.csv", index=False)
+    return folder
+
+
+def test_the_example_takes_ids_and_texts_as_they_stand(tmp_path: Path) -> None:
+    """Long ids beside a blank, an id with zeros in front, a post that says NA and one that says nothing."""
+    names = [str(10**17 + i) for i in range(20)] + ["007", "7"]
+    students = [(name, 40 if i % 2 else "") for i, name in enumerate(names)]
+    posts = [(names[i], names[i + 1], i, ["NA", "", "null"][i % 3]) for i in range(21)]
+    posts += [("7", "", 22, "to all"), ("nobody", "7", 1, "hello")]
+    module = load("examples/my_dataset.py")
+    data = module.make(export(tmp_path, students, posts), ["0"])
+    assert data.graph.edges.shape[1] == 21
+    assert data.graph.texts[:3] == ("NA", "", "null")
+    assert data.graph.texts[-1] == "to all"
+    assert data.remarks == ("1 posts are by, or answer, somebody who is not in students.csv.",)
+
+
+@pytest.mark.parametrize(
+    ("students", "posts", "message"),
+    [
+        ([("a", ""), ("a", 3)], [], "students.csv, row 3: student is 'a' once more"),
+        ([("a", "soon")], [], "students.csv, row 2: dropped_on is 'soon'; expected a number, or nothing"),
+        ([("a", "")], [("a", "", 1, "x"), ("a", "", "1st", "y")], "posts.csv, row 3: day is '1st'; expected"),
+    ],
+)
+def test_the_example_says_where_a_table_is_wrong(
+    tmp_path: Path, students: list[tuple], posts: list[tuple], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        load("examples/my_dataset.py").make(export(tmp_path, students, posts), ["0"])
+
+
+def test_a_table_says_which_column_is_not_there_and_which_number_is_not_whole(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\ufeffid,n\n01,2\n02,2.5\n", encoding="utf-8")
+    assert read_table(tmp_path / "t.csv", {"id": str, "n": float}).to_dict("list") == {
+        "id": ["01", "02"],
+        "n": [2, 2.5],
+    }
+    with pytest.raises(ValueError, match=r"t\.csv: no column 'day'; there are 'id', 'n'"):
+        read_table(tmp_path / "t.csv", {"day": int})
+    with pytest.raises(ValueError, match=r"t\.csv, row 3: n is '2.5'; expected a whole number"):
+        read_table(tmp_path / "t.csv", {"n": int})
 
 
 def test_the_example_builds_its_graph_at_the_cutoff(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import learnable, random_graph
 
+from benchmarks.data.edges import both_ways, simple
 from benchmarks.data.storage import Known
 from sgn import blocks
 from sgn.blocks import Attention, ConvolutionKnobs, FeedForward, GraphConv, convolutions, linear_attention
@@ -145,7 +146,9 @@ def test_scaler_is_fitted_on_training_rows_and_leaves_indicators() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": torch.full((40, 5), float("nan"))}, "not a finite number"),
+        ({"x": torch.full((40, 5), float("nan"))}, "feature 'a' of student 0 is nan"),
+        ({"x": torch.eye(40, 5) * 3e38}, "feature 'a' of student 0 is 3e"),
+        ({"directed": False}, "an undirected graph holds each edge in both directions"),
         ({"weights": torch.zeros(3)}, "weights"),
         ({"edges": torch.tensor([[0], [99]]), "weights": torch.ones(1)}, "points outside"),
         ({"edges": torch.tensor([[0], [1]]), "weights": torch.tensor([float("nan")])}, "edge weight"),
@@ -265,3 +268,51 @@ def test_what_goes_to_a_gpu_goes_from_pinned_memory_without_blocking(monkeypatch
     for device in map(torch.device, ("cuda", "cpu")):
         moved(torch.zeros(3), device)
     assert asked == [(True, (torch.device("cuda"),), {"non_blocking": True}), (False, (torch.device("cpu"),), {})]
+
+
+def test_an_undirected_graph_has_one_weight_for_both_directions() -> None:
+    graph = random_graph(directed=False)
+    weights = graph.weights.clone()
+    weights[3] *= 2
+    a, b = graph.edges[:, 3].tolist()
+    with pytest.raises(ValueError, match=rf"({a} -> {b}|{b} -> {a}) has no counterpart"):
+        replace(graph, weights=weights)
+    generator = torch.Generator().manual_seed(0)
+    often = torch.randint(40, (2, 15_000), generator=generator), torch.rand(15_000, generator=generator)
+    edges, weights = both_ways(*often)
+    replace(graph, edges=edges, weights=weights)  # sums of ten weights, equal to the last bit
+    once = graph.edges[0] < graph.edges[1]
+    edges, weights = both_ways(graph.edges[:, once], graph.weights[once])
+    mended = replace(graph, edges=edges, weights=weights)
+    assert torch.equal(mended.symmetric.matrix.to_dense(), graph.symmetric.matrix.to_dense())
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_loops_and_repeated_edges_are_mended_and_said(directed: bool) -> None:
+    graph = random_graph(directed=directed)
+    extra = torch.cat([torch.tensor([[7], [7]]), graph.edges], dim=1)
+    weights = torch.cat([torch.ones(1), graph.weights])
+    changed = replace(graph, edges=torch.cat([extra, graph.edges], 1), weights=torch.cat([weights, graph.weights]))
+    mended, said = simple(changed)
+    doubled = replace(graph, weights=graph.weights * 2)
+    assert torch.allclose(with_degrees(mended).x, with_degrees(doubled).x), "partners are counted once"
+    assert torch.allclose(mended.symmetric.matrix.to_dense(), doubled.symmetric.matrix.to_dense())
+    assert [line.split()[0] for line in said] == ["1", str(graph.edges.shape[1])]
+    assert simple(graph) == (graph, [])
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-8, 1.0, 1e8])
+def test_a_column_is_scaled_whatever_its_unit(factor: float) -> None:
+    column = torch.randn(50, 1, generator=torch.Generator().manual_seed(0)) * 3
+    graph = StudentGraph(
+        column * factor, ("a",), ("",) * 50, torch.empty(2, 0, dtype=torch.long), torch.empty(0), directed=True
+    )
+    scaled = Scaler.fitted(graph.x)(graph).x
+    assert torch.allclose(scaled, (column - column.mean()) / column.std(correction=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0.1, 1e-9, 123456.7, 1e12])
+def test_a_constant_column_becomes_zero(value: float) -> None:
+    x = torch.full((999, 1), value)
+    graph = StudentGraph(x, ("a",), ("",) * 999, torch.empty(2, 0, dtype=torch.long), torch.empty(0), directed=True)
+    assert not Scaler.fitted(x)(graph).x.any()

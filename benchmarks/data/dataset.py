@@ -93,6 +93,15 @@ class Dataset:
             raise ValueError(f"replication {self.replication!r} is not one of {', '.join(REPLICATIONS)}")
         if len(self.labels) != len(self.graph):
             raise ValueError(f"{len(self.labels)} labels for {len(self.graph)} students")
+        if self.labels.dtype != np.int64:
+            raise ValueError(
+                f"labels are {self.labels.dtype}: make them whole numbers, labels.astype(np.int64), -1 for none"
+            )
+        if (self.labels < -1).any():
+            student = int((self.labels < -1).reshape(len(self.labels), -1).any(1).argmax())
+            raise ValueError(f"student {student} has the label {self.labels[student].min()}: -1 is for none")
+        for student, text in enumerate(self.graph.texts):
+            _check_text(student, text)
         for name, words in self.protected.items():
             if words.shape != (len(self.graph),) or words.dtype.kind != "U":
                 raise ValueError(f"protected {name!r} is not a word for each of {len(self.graph)} students")
@@ -104,8 +113,13 @@ class Dataset:
         known = np.any(self.labels.reshape(len(self.labels), -1) >= 0, axis=1)
         for name, split in self.splits.items():
             for side in ("train", "validation", "test"):
-                if not known[getattr(split, side)].all():
-                    raise ValueError(f"split {name!r}: a {side} student has no label")
+                ids = getattr(split, side)
+                if not len(ids):
+                    raise ValueError(
+                        f"split {name!r} has no {side} students: give the side some, or leave the split out"
+                    )
+                if not known[ids].all():
+                    raise ValueError(f"split {name!r}: student {ids[~known[ids]][0]} of its {side} side has no label")
             self._check_persons(name, split)
 
     def _check_persons(self, name: str, split: Split) -> None:
@@ -116,6 +130,19 @@ class Dataset:
         twice = np.intersect1d(learned, self.persons[split.test])
         if len(twice):
             raise ValueError(f"split {name!r}: person {twice[0]} is both trained on and tested ({len(twice)} in all)")
+
+
+def _check_text(student: int, text: object) -> None:
+    """Raise ValueError for what is no text that a file can hold."""
+    if not isinstance(text, str):
+        raise ValueError(f"the text of student {student} is {text!r}: what nobody wrote is the empty text")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"the text of student {student} has half a character ({text[error.start]!r}, a lone surrogate) at place "
+            f"{error.start}: read the file with errors='replace'"
+        ) from error
 
 
 def check_classes(dataset: Dataset) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from benchmarks.data.edges import both_ways
 from sgn.graph import StudentGraph
 
 SEED = 20_261
@@ -25,10 +26,8 @@ def undirected(graph: StudentGraph) -> StudentGraph:
     """Who pointed to whom is forgotten; nothing changes where nobody asked."""
     if not graph.directed:
         return graph
-    source, target, weights = graph.either_way
-    ends, place = torch.stack([source, target]).unique(dim=1, return_inverse=True)
-    together = weights.new_zeros(ends.shape[1]).index_add_(0, place, weights)
-    return replace(graph, edges=ends, weights=together, directed=False)
+    edges, weights = both_ways(graph.edges, graph.weights)
+    return replace(graph, edges=edges, weights=weights, directed=False)
 
 
 def rewired(graph: StudentGraph) -> StudentGraph:
