@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.data import parquet
 from benchmarks.speed.timings import ALPHA, CASE, compare
 
 SAME = ("processor", "cores", "threads", "device", "device_name", "libraries")
@@ -38,7 +39,7 @@ def load(path: Path) -> dict[str, np.ndarray]:
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
         return {one["fullname"]: np.array(one["stats"]["data"]) for one in found}
-    rows = pd.read_parquet(path / "timings.parquet")
+    rows = parquet.read(path / "timings.parquet")
     rows = rows[rows["seconds"].notna()]
     cases = rows.groupby(CASE, sort=False, dropna=False)["seconds"]
     return {_name(key): seconds.to_numpy() for key, seconds in cases}

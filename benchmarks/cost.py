@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.data import parquet
 from benchmarks.data.storage import read_json, write_json
 from benchmarks.jobs import outcome, seal
 from benchmarks.jobs.outcome import OK
@@ -74,7 +75,7 @@ def run(
                 row["reason"] = f"{type(error).__name__}: {error}"
             rows.append(row)
             progress.step(name)
-    pd.DataFrame(rows).reindex(columns=list(COSTS)).to_parquet(output / "costs.parquet")
+    parquet.write(pd.DataFrame(rows).reindex(columns=list(COSTS)), output / "costs.parquet")
     write_json(output / "machine.json", machine)
 
 

@@ -38,6 +38,7 @@ from benchmarks.analysis.metrics import (
     scores,
 )
 from benchmarks.analysis.networks import aggregates
+from benchmarks.data import parquet
 from benchmarks.data.describe import description, picture
 from benchmarks.data.grid import cells
 from benchmarks.data.predictions import Run, Sides, load
@@ -164,7 +165,7 @@ def run(
         others = [(dataset, model, *pair) for model, variants in references.items() for pair in variants.items()]
         frames["references"] = pd.DataFrame(others, columns=COLUMNS["references"])
     for name, frame in frames.items():
-        frame.to_parquet(output / f"{name}.parquet", index=False)
+        parquet.write(frame, output / f"{name}.parquet")
 
 
 def _describe(dataset: str, data: Path, sealed: Path, output: Path) -> None:
@@ -182,12 +183,12 @@ def _describe(dataset: str, data: Path, sealed: Path, output: Path) -> None:
     described = pd.DataFrame([{"dataset": dataset, **row}])
     if real := people.real(read_json(data / "card.json")):
         described = people.suppressed("description", described, described)
-    described.to_parquet(output / "description.parquet", index=False)
-    aggregates(dataset, graph, labels).to_parquet(output / "network.parquet", index=False)
+    parquet.write(described, output / "description.parquet")
+    parquet.write(aggregates(dataset, graph, labels), output / "network.parquet")
     if not real:
         nodes, links = picture(graph, labels)
-        nodes.to_parquet(output / "nodes.parquet", index=False)
-        links.to_parquet(output / "links.parquet", index=False)
+        parquet.write(nodes, output / "nodes.parquet")
+        parquet.write(links, output / "links.parquet")
 
 
 def _scored(

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock
 
+from benchmarks.data import parquet
 from benchmarks.data.storage import write_json
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.progress import Progress
@@ -34,7 +35,7 @@ def run(suite: str, sizes: dict[str, Any], rounds: int, device: str, output: Pat
             of = {"suite": suite, "group": group.name, "size": group.size}
             rows += [of | row for row in _measured(suite, group, rounds, device)]
             progress.step(f"{group.name} {group.size:g}")
-    pd.DataFrame(rows).reindex(columns=list(ROWS)).to_parquet(output / "timings.parquet")
+    parquet.write(pd.DataFrame(rows).reindex(columns=list(ROWS)), output / "timings.parquet")
     write_json(output / "machine.json", machine | {"rounds": rounds, "sizes": sizes})
 
 

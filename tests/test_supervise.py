@@ -12,13 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import ROOT, learnable, run
+from safetensors.torch import save_file
 
 from benchmarks import score, workflow
 from benchmarks.config import ConfigError
-from benchmarks.data import predictions
-from benchmarks.data.storage import save_dataset
-from benchmarks.jobs import modules, outcome, supervise
+from benchmarks.data import parquet, predictions
+from benchmarks.data.storage import save_dataset, write_json
+from benchmarks.jobs import checksums, modules, outcome, supervise
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import ANOTHER_RUN
 from benchmarks.training.variants import BASE
@@ -156,7 +158,7 @@ def test_a_broken_model_leaves_its_reason(
     assert reason in ended.reason
     assert ended.origin == "results/t/predictions/toy/broken"
     folder = place / "results/t/predictions/toy/broken"
-    assert sorted(p.name for p in folder.iterdir()) == ["outcome.json", "provenance.json"]
+    assert sorted(p.name for p in folder.iterdir()) == ["checksums.json", "outcome.json", "provenance.json"]
 
 
 def test_a_model_may_be_called_as_a_library_is(place: Path) -> None:
@@ -362,3 +364,40 @@ def test_a_worker_keeps_the_memory_that_it_frees() -> None:
         for env in (os.environ, os.environ | supervise.KEPT_MEMORY)
     )
     assert kept < own / 2, "pages that the kernel had to give"
+
+
+ARTIFACT = (
+    "graph.npz",
+    "best.json",
+    "card.json",
+    "runs.parquet",
+    "model.safetensors",
+    "states/states.npz",
+    "outcome.json",
+)
+
+
+@pytest.mark.parametrize("name", ARTIFACT)
+def test_a_damaged_file_is_refused_by_its_name(tmp_path: Path, name: str) -> None:
+    """Whichever bit it is, and whatever would have read it."""
+    folder = tmp_path / "artifact"
+    (folder / "states").mkdir(parents=True)
+    np.savez(folder / "graph.npz", x=np.arange(60.0), names=np.array(["a", "b"]))
+    np.savez(folder / "states" / "states.npz", states=np.ones((3, 4), np.float32))
+    save_file({"weight": torch.arange(6.0)}, folder / "model.safetensors")
+    write_json(folder / "best.json", {"0": {"params": {"lr": 0.01}, "value": 0.954}})
+    write_json(folder / "card.json", {"kind": "binary", "students": 4})
+    parquet.write(pd.DataFrame({"model": ["mlp", "gcn"], "roc_auc": [0.7, 0.8]}), folder / "runs.parquet")
+    outcome.Outcome("ok").write(folder)
+    checksums.write(folder)
+    file = folder / name
+    written, flags = file.read_bytes(), ["--data", str(folder), "--output", "elsewhere"]
+    assert outcome.failure_among(flags) is None
+    for place in {*range(0, len(written), 1 + len(written) // 50), len(written) - 1}:
+        file.write_bytes(written[:place] + bytes([written[place] ^ 4]) + written[place + 1 :])
+        told = outcome.failure_among(flags)
+        assert told, place
+        assert (told.status, told.origin) == ("failed", str(folder))
+        assert str(file) in told.reason
+    file.write_bytes(b"")
+    assert str(file) in outcome.read(folder).reason

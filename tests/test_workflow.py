@@ -215,12 +215,14 @@ def test_a_control_that_fails_ends_the_workflow_after_all_outputs_are_there(fini
     file, verdict = (
         finished / "results" / "smoke" / name for name in ("records/synthetic/controls.parquet", "controls.txt")
     )
-    sound, outputs = file.read_bytes(), held_to_bytes(finished)
+    sums = file.with_name("checksums.json")
+    sound, listed, outputs = file.read_bytes(), sums.read_bytes(), held_to_bytes(finished)
     leak = {"dataset": "synthetic", "control": "permuted labels", "model": "bert-gcn", "variant": "permuted labels"}
     leak |= {"runs": 5, "value": 0.3, "error": 0.01, "freedom": 4.0}
     verdict.unlink()
     try:
         pd.DataFrame([leak]).to_parquet(file)
+        sums.unlink()  # a leak, not damage
         done = run(["snakemake", "--cores", "2"], finished)
         assert done.returncode != 0
         failure = "FAILS: synthetic: BERT+GCN, permuted labels ranks at chance: off by +0.300"
@@ -228,6 +230,7 @@ def test_a_control_that_fails_ends_the_workflow_after_all_outputs_are_there(fini
         assert not verdict.exists()
     finally:
         file.write_bytes(sound)
+        sums.write_bytes(listed)
     assert plan(finished) == Counter({"check_controls": 1})
     done = run(["snakemake", "--cores", "2"], finished)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.analysis.columns import COLUMNS
+from benchmarks.data import parquet
 
 FEWEST = 5
 """Students that a row, bin, cell or mark rests on."""
@@ -95,9 +96,9 @@ def breaches(folder: Path) -> Iterator[str]:
         return
     for file in sorted(path for path in folder.iterdir() if path.name not in FILES):
         if not file.name.startswith(".snakemake"):
-            rows = f" ({len(pd.read_parquet(file))} rows)" if file.suffix == ".parquet" else ""
+            rows = f" ({len(parquet.read(file))} rows)" if file.suffix == ".parquet" else ""
             yield f"{file}{rows} is no table of aggregates that is known"
-    tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("*.parquet")) if path.name in FILES}
+    tables = {path.stem: parquet.read(path) for path in sorted(folder.glob("*.parquet")) if path.name in FILES}
     for name, frame in tables.items():
         wrong = _resting_on_few(name, frame, tables["runs"])
         if wrong.any():

@@ -12,6 +12,7 @@ import pandas as pd
 
 from benchmarks.analysis.columns import COLUMNS, headline
 from benchmarks.analysis.columns import METRICS as METRICS
+from benchmarks.data import parquet
 from benchmarks.jobs import outcome
 from benchmarks.jobs.outcome import NOT_APPLICABLE, OK
 from benchmarks.speed import timings
@@ -147,7 +148,7 @@ def load(
 
     def frame(name: str, of: list[Path] = scored) -> pd.DataFrame:
         files = [file for f in of if (file := f / f"{name}.parquet").exists() or name not in optional]
-        filled = [part for file in files if len(part := pd.read_parquet(file))]
+        filled = [part for file in files if len(part := parquet.read(file))]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS[name])
 
     lost = [
@@ -158,7 +159,7 @@ def load(
         f.name: json.loads((f / "card.json").read_text(encoding="utf-8")) for f in folders if (f / "card.json").exists()
     }
     described = [folder for folder in folders if (folder / "description.parquet").exists()]
-    descriptions = [pd.read_parquet(folder / "description.parquet") for folder in described]
+    descriptions = [parquet.read(folder / "description.parquet") for folder in described]
     tables = {name: frame(name) for name in ("runs", "classes", "trials", *optional)}
     tables["controls"] = frame("controls", [*scored, *families])
     return Records(
@@ -170,7 +171,7 @@ def load(
         workflow=workflow,
         descriptions=pd.concat(descriptions, ignore_index=True) if descriptions else pd.DataFrame(),
         networks={
-            f.name: (pd.read_parquet(f / "nodes.parquet"), pd.read_parquet(f / "links.parquet"))
+            f.name: (parquet.read(f / "nodes.parquet"), parquet.read(f / "links.parquet"))
             for f in described
             if (f / "nodes.parquet").exists()
         },
@@ -180,11 +181,11 @@ def load(
 
 
 def _family(folder: Path) -> Family:
-    outcomes = pd.read_parquet(folder / "outcomes.parquet")
+    outcomes = parquet.read(folder / "outcomes.parquet")
     return Family(
         card=json.loads((folder / "card.json").read_text(encoding="utf-8")),
-        runs=pd.read_parquet(folder / "runs.parquet"),
-        alerts=pd.read_parquet(folder / "alerts.parquet"),
+        runs=parquet.read(folder / "runs.parquet"),
+        alerts=parquet.read(folder / "alerts.parquet"),
         lost=outcomes[outcomes["variant"] != BASE],
     )
 

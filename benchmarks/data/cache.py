@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from benchmarks.data import checksums
+from benchmarks.jobs import checksums
 
 
 def fingerprint(*parts: Any) -> str:

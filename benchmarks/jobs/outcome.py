@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.jobs import checksums
 from sgn.errors import NotApplicableError as NotApplicableError
 
 OK, FAILED, NOT_AVAILABLE, NOT_APPLICABLE = "ok", "failed", "not available", "not applicable"
@@ -61,7 +62,12 @@ class Outcome:
 
 
 def read(folder: Path) -> Outcome:
-    """Read `folder/outcome.json`; one that is damaged tells of a failure."""
+    """Read `folder/outcome.json`; a folder with a damaged file tells of a failure.
+
+    One that a worker is still at, and a cell of a family, whose family has them, has no checksums.
+    """
+    if wrong := checksums.damage(folder) if (folder / checksums.FILE).exists() else "":
+        return Outcome(FAILED, wrong, str(folder))
     file = folder / "outcome.json"
     try:
         told = json.loads(file.read_text(encoding="utf-8"))

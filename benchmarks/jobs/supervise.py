@@ -25,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.jobs import gpus, outcome
+from benchmarks.jobs import checksums, gpus, outcome
 from benchmarks.jobs.outcome import ANOTHER_RUN, FAILED, OK, Outcome
 from benchmarks.jobs.provenance import provenance
 
@@ -90,6 +90,7 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
             part.mkdir()
         result.write(part)
         (part / "provenance.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        checksums.write(part)
         shutil.rmtree(output, ignore_errors=True)
         part.replace(output)
     if result.status != OK:

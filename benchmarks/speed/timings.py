@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import linregress, ttest_ind
 from scipy.stats import t as student_t
 
+from benchmarks.data import parquet
 from benchmarks.jobs import outcome
 from benchmarks.jobs.outcome import OK
 
@@ -80,7 +81,7 @@ def load(folders: list[Path]) -> Timings:
     """Read folders of `sgn timing` and of `sgn cost`; one that failed leaves its reason."""
     ended = {folder: outcome.read(folder) for folder in folders}
     good = [folder for folder, how in ended.items() if how.status == OK]
-    frames = {name: [pd.read_parquet(f / file) for f in good if (f / file).exists()] for name, file in FILES.items()}
+    frames = {name: [parquet.read(f / file) for f in good if (f / file).exists()] for name, file in FILES.items()}
     return Timings(
         rows=pd.concat(frames["rows"], ignore_index=True) if frames["rows"] else pd.DataFrame(columns=list(ROWS)),
         costs=pd.concat(frames["costs"], ignore_index=True) if frames["costs"] else pd.DataFrame(columns=list(COSTS)),

@@ -6,12 +6,18 @@ import os
 from pathlib import Path
 
 FILE = "checksums.json"
+APART = "provenance.json"
+"""Tells when and where, which is never the same twice; the sums of the same results are."""
+
+
+class DamageError(ValueError):
+    """A file is not as it was written."""
 
 
 def write(folder: Path) -> None:
     """Write the SHA-256 of all files below a folder beside them, and let none of it be lost with the power."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    sums = {file.relative_to(folder).as_posix(): _sum(file) for file in files}
+    sums = {file.relative_to(folder).as_posix(): _sum(file) for file in files if file.name != APART}
     (folder / FILE).write_text(json.dumps(sums, indent=1) + "\n", encoding="utf-8")
     for path in (*files, folder / FILE, *(path for path in folder.rglob("*") if path.is_dir()), folder):
         keep(path)
@@ -23,8 +29,8 @@ def damage(folder: Path) -> str:
         sums = json.loads((folder / FILE).read_text(encoding="utf-8"))
         wrong = [name for name, expected in sums.items() if _sum(folder / name) != expected]
     except (OSError, ValueError, AttributeError, TypeError) as error:  # a damaged list may hold anything
-        return f"{folder / FILE} or a file that it names cannot be read ({type(error).__name__}: {error})"
-    return f"{folder / wrong[0]} is not as it was written: its checksum differs" if wrong else ""
+        return f"{folder / FILE} is damaged, or a file that it names is gone ({type(error).__name__}: {error})"
+    return f"{folder / wrong[0]} is damaged: its checksum is not that of what was written" if wrong else ""
 
 
 def keep(path: Path) -> None:
