@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.jobs import flags, seal
+from benchmarks.jobs import flags, seal, system
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the `sgn` command."""
+    system.require()
     parser = argparse.ArgumentParser(
         prog="sgn",
         description="Benchmark suite for student graph networks. `sgn VERB --help` lists a verb's flags.",
@@ -77,12 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="the verb's flags")
     args = parser.parse_args(argv)
     verb = VERBS[args.verb]
-    if verb.supervised and not {"-h", "--help"} & set(args.flags):
-        from benchmarks.jobs.supervise import Limits, supervise
-
-        limits = Limits(args.minutes * 60, args.memory_mb / 1000, args.threads, args.gpu_shares)
-        return supervise(args.verb, args.flags, limits, passes_on=not verb.judges)
     try:
+        if verb.supervised and not {"-h", "--help"} & set(args.flags):
+            from benchmarks.jobs.supervise import Limits, supervise
+
+            limits = Limits(args.minutes * 60, args.memory_mb / 1000, args.threads, args.gpu_shares)
+            return supervise(args.verb, args.flags, limits, passes_on=not verb.judges)
         return call(args.verb, args.flags) or 0
     except Exception as error:
         from benchmarks.configfile import ConfigError  # which needs packages that doctor may find missing
@@ -94,6 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def call(verb: str, given: Sequence[str]) -> int | None:
     """Run a verb in this very process."""
+    system.print_anything(sys.stdout, sys.stderr)
     if VERBS[verb].guarded:
         seal.close()
     return flags.call(verb, given)

@@ -59,6 +59,7 @@ def facts(file: Path, full: bool) -> Iterator[Fact]:
 
     config = read(file)
     checks: dict[str, Callable[[], Iterator[Fact]]] = {
+        "folders": folders,
         "machine": lambda: machine(config),
         "GPU": gpu,
         "bf16": lambda: bf16(config),
@@ -130,6 +131,25 @@ def machine(config: dict[str, Any]) -> Iterator[Fact]:
         f"{limits['memory_mb'] / 1000:.1f} GB and {limits['minutes']} minutes",
     )
     yield Fact("disk", f"{shutil.disk_usage(Path()).free / GIGABYTE:.1f} GB free in {Path().resolve()}")
+
+
+def folders() -> Iterator[Fact]:
+    """Folders outside this one that must take files: Snakemake's cache, and one for what is temporary."""
+    import tempfile
+
+    from benchmarks.jobs.system import cache_of_snakemake, refused
+
+    if why := refused(cache := cache_of_snakemake()):
+        mend = "Snakemake needs it, set XDG_CACHE_HOME to one that can"
+        yield Fact("folders", f"{cache} cannot be written ({why}): {mend}", stops=True)
+    try:
+        taken = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        yield Fact("folders", f"{error}: set TMPDIR to a folder that can be written", stops=True)
+    else:
+        asked = os.environ.get("TMPDIR", taken)
+        other = "" if Path(taken) == Path(asked) else f", for TMPDIR={asked} cannot be written"
+        yield Fact("folders", f"{taken} is for temporary files{other}")
 
 
 def gpu() -> Iterator[Fact]:

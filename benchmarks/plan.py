@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data.grid import cells
+from benchmarks.jobs import system
 
 REFERENCE = Path("results/reference/default@epyc-2core")
 TEXT_VERBS = ("encode", "tune-recipe", "finetune")
@@ -53,6 +54,10 @@ def run(config: Path = Path("config/default.yaml"), reference: Path = REFERENCE)
     if not config.is_file():
         raise SystemExit(f"there is no {config} here: call from the repository's root, or name another --config")
     asked = read(config)
+    if why := system.refused(cache := system.cache_of_snakemake()):
+        raise SystemExit(
+            f"{cache} cannot be written ({why}), and Snakemake needs it: set XDG_CACHE_HOME to one that can"
+        )
     measured = json.loads((reference / "provenance.json").read_text(encoding="utf-8"))
     jobs = [work(command) for command in commands(dry_run(config))]
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,6 @@
 """What the Snakefile needs of the process it runs in: the environment of its jobs, and a lock."""
 
 import contextlib
-import fcntl
 import functools
 import json
 import os
@@ -10,14 +9,15 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
+from filelock import FileLock, Timeout
 
 from benchmarks.config import ConfigError
 from benchmarks.data import content
 from benchmarks.data.raw import DOWNLOADS
-from benchmarks.jobs import gpus, outcome
+from benchmarks.jobs import gpus, outcome, system
 from benchmarks.jobs.seal import holds
 from benchmarks.training.places import is_here
 
@@ -32,6 +32,7 @@ def environment_of_jobs(mirror: str) -> Path:
     Returns the mirror; where neither names one, it is data/ itself. Raises ConfigError for one with this folder in it,
     which is closed to training.
     """
+    system.require()
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     named = os.environ.get("SGN_MIRROR") or mirror or str(DOWNLOADS)
     if holds(Path(named), Path()):
@@ -147,7 +148,7 @@ def in_words(environment: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in environment.items())
 
 
-_held: list[IO[str]] = []  # a lock's file must stay open
+_held: list[FileLock] = []  # one that is forgotten is given back
 
 
 def hold_lock(folder: Path) -> None:
@@ -157,10 +158,10 @@ def hold_lock(folder: Path) -> None:
     killed run leaves nothing to clean up. Raises SystemExit where another process has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / ".lock").open("w")
+    lock = FileLock(folder / ".lock", timeout=0)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire()
+    except Timeout:
         raise SystemExit(
             f"another snakemake is writing {folder}: wait for it, or stop it, then give the same command again"
         ) from None

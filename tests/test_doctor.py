@@ -1,6 +1,11 @@
 """`sgn doctor`: facts about a machine that is made up here, and what stops the workflow."""
 
+import errno
 import hashlib
+import io
+import subprocess
+import sys
+import tempfile
 import tomllib
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -12,6 +17,7 @@ from conftest import ROOT
 
 from benchmarks import cli, doctor
 from benchmarks.doctor import Fact, advice, bf16, of_dataset, packages, python
+from benchmarks.jobs import system
 from benchmarks.jobs.outcome import NotAvailableError
 from benchmarks.speed import peaks
 from benchmarks.training import weights
@@ -174,7 +180,20 @@ def test_the_verb_says_a_line_a_fact(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert cli.main(["doctor", "--config", "config/smoke.yaml", "--full"]) == 1
     said = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     about = [name for name, _ in said]
-    kinds = ["python", "packages", "system", "processor", "cores", "threads", "memory", "disk", "GPU", "device", "bf16"]
+    kinds = [
+        "python",
+        "packages",
+        "folders",
+        "system",
+        "processor",
+        "cores",
+        "threads",
+        "memory",
+        "disk",
+        "GPU",
+        "device",
+        "bf16",
+    ]
     assert list(dict.fromkeys(about)) == [*kinds, "data", "weights", "hub", "so"]
     assert ["weights", "STOPS: other ones"] in said
     assert ["hub", "cannot be told (ZeroDivisionError: division by zero)"] in said
@@ -184,3 +203,53 @@ def test_the_verb_says_a_line_a_fact(monkeypatch: pytest.MonkeyPatch, capsys: py
 def test_another_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="call from the repository's root"):
         doctor.run(tmp_path / "no.yaml")
+
+
+def test_folders_that_take_no_file_stop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    cache, temporary = doctor.folders()
+    assert cache.stops
+    assert cache.text.startswith(
+        f"{tmp_path}/home/.cache/snakemake cannot be written (Not a directory): Snakemake needs"
+    )
+    assert temporary.text.endswith(f", for TMPDIR={tmp_path}/home cannot be written")
+    with pytest.raises(SystemExit, match=r"home/.cache/snakemake cannot be written .*set XDG_CACHE_HOME"):
+        cli.main(["plan", "--config", str(ROOT / "config" / "smoke.yaml")])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "home")])
+    assert "set TMPDIR to a folder" in list(doctor.folders())[-1].text
+
+
+def test_what_a_disk_refuses_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "full").touch()
+    call = ["oracle", "--data", "x", "--sources", "text", "--splits", "0", "--seeds", "0", "--output"]
+    with pytest.raises(SystemExit, match=r"^sgn oracle: .*full"):
+        cli.main([*call, str(tmp_path / "full" / "x")])
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+
+    monkeypatch.setattr(doctor, "facts", full)
+    with pytest.raises(SystemExit, match=r"^sgn doctor: .*No space left on device: '/tmp/x'"):
+        cli.main(["doctor", "--config", str(ROOT / "config" / "smoke.yaml")])
+
+
+@pytest.mark.parametrize("coding", ["ascii", "latin-1"])
+def test_a_console_of_few_characters_shows_the_others_escaped(coding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, coding))
+    monkeypatch.setattr(doctor, "facts", lambda *_: iter([Fact("weights", "53aa\N{HORIZONTAL ELLIPSIS} é")]))
+    assert cli.main(["doctor", "--config", str(ROOT / "config" / "smoke.yaml")]) == 0
+    sys.stdout.flush()
+    assert written.getvalue().startswith(b"weights    53aa\\u2026 " + (b"\\xe9" if coding == "ascii" else b"\xe9"))
+
+
+def test_windows_is_told_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match="Linux and macOS; on Windows use WSL"):
+        system.require("win32")
+    script = "import sys; sys.modules['fcntl'] = None; import benchmarks.workflow"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
