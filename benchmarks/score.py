@@ -18,6 +18,7 @@ between groups).
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +97,13 @@ def run(
         kind, name = ("model", folder.name) if folder in tuning else ("recipe", folder.parent.name)
         of = {"dataset": dataset, "kind": kind, "name": name}
         of["recipe"] = charges.get(name, "") if kind == "model" else ""
+        users = [name] if kind == "model" else [model for model, recipe in charges.items() if recipe == name]
         try:
             trials += [of | row for row in _trials(folder)]
         except ValueError as error:  # a damaged file loses the rows that it is of
-            lost_rows = [name] if kind == "model" else [model for model, recipe in charges.items() if recipe == name]
-            ended |= dict.fromkeys(lost_rows, Outcome(FAILED, str(error), str(folder)))
+            ended |= dict.fromkeys(users, Outcome(FAILED, str(error), str(folder)))
+        if (end := outcome.read(folder)).status == OK and end.reason:  # trials that the next run tries again
+            ended |= {model: end for model in users if model in ended and ended[model].status == OK}
     made: dict[tuple[str, str], dict[Run, Sides]] = {}  # by model and cell
     runs: list[dict[str, Any]] = []
     classes: list[pd.DataFrame] = []
@@ -119,7 +122,7 @@ def run(
             for cell, options in found.items():
                 of = {"dataset": dataset, "model": folder.name}
                 end, read, failed = _read(folder / cell, folder)
-                lost += [of | {"variant": v, **vars(Outcome(FAILED, why, str(folder)))} for v, why in failed.items()]
+                lost += [of | {"variant": variant, **vars(how)} for variant, how in failed.items()]
                 if end.status != OK and grid:
                     lost.append(of | {"variant": cell, **vars(end)})
                 elif end.status != OK:
@@ -284,12 +287,13 @@ def _trials(folder: Path) -> list[dict[str, Any]]:
     return read_json(folder / "trials.json") if outcome.read(folder).status == OK else []
 
 
-def _read(folder: Path, origin: Path) -> tuple[Outcome, dict[Run, Sides], dict[str, str]]:
-    """How predictions ended, runs, and failed variants; what is damaged is a failure of `origin`."""
+def _read(folder: Path, origin: Path) -> tuple[Outcome, dict[Run, Sides], dict[str, Outcome]]:
+    """How predictions ended, runs, and failed variants; what is damaged, or began here, is a failure of `origin`."""
     if (end := outcome.read(folder)).status != OK:
         return end, {}, {}
     try:
-        return end, *load(folder)
+        runs, failed = load(folder)
+        return end, runs, {variant: replace(e, origin=e.origin or str(origin)) for variant, e in failed.items()}
     except ValueError as error:
         return Outcome(FAILED, str(error), str(origin)), {}, {}
 

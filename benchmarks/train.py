@@ -11,8 +11,9 @@ from benchmarks.data import cache as caching
 from benchmarks.data.cache import fingerprint
 from benchmarks.data.predictions import Run, Sides, save
 from benchmarks.data.storage import load_truth, read_json
+from benchmarks.jobs import outcome
 from benchmarks.jobs.modules import load
-from benchmarks.jobs.outcome import LOSSES, said
+from benchmarks.jobs.outcome import FAILED, LOSSES, Outcome, said
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training import edits
@@ -70,12 +71,16 @@ def run(
     ]
     progress = Progress(len(cells), "run")
     runs: dict[Run, Sides] = {}
-    failed: dict[str, str] = {}
+    failed: dict[str, Outcome] = {}
     for variant, split, seed in cells:
         if variant in failed:
             continue
         name = f"{variant}, split {split}, seed {seed}"
         change = asked[variant]
+        if change.recipe and (before := outcome.failure_among([other_states[change.recipe]])):
+            failed[variant] = before
+            progress.step(f"{name}: its states {before.status}: {before.reason}")
+            continue
         try:
             config = module.Config(**settings | best.get(split, {"params": {}})["params"] | change.knobs)
             material = material_of(change.recipe)
@@ -88,8 +93,8 @@ def run(
         except LOSSES as error:
             if variant == BASE:
                 raise
-            failed[variant] = said(error)  # loses its own cells only
-            progress.step(f"{name} failed: {failed[variant]}")
+            failed[variant] = Outcome(FAILED, said(error))  # loses its own cells only
+            progress.step(f"{name} failed: {failed[variant].reason}")
             continue
         runs[variant, split, seed] = made
         progress.step(name)

@@ -10,7 +10,7 @@ from benchmarks.jobs.modules import load
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training.runs import fit_of, stopping
-from benchmarks.training.study import Course, search
+from benchmarks.training.study import Course, search, tell_lost
 from benchmarks.training.views import Material, arithmetic, torch_device
 from sgn.fit import Predictor
 
@@ -39,7 +39,7 @@ def run(
     module, material = load(model), Material(data, states, splits)
     progress = Progress(len(splits) * trials, "trial")
     code = code_hash("benchmarks.training.runs", "benchmarks.training.study", model, computes=True)
-    best, rows = {}, []
+    best, rows, lost = {}, [], list[str]()
     for split in splits:
         views = {number: material.views(split, number).to(where) for number in seeds}
 
@@ -65,5 +65,7 @@ def run(
         )
         best[split] = {"params": found.params, "value": found.value}
         rows += [{"split": split, **row} for row in found.trials]
+        lost += found.lost
     write_json(output / "best.json", best)
     write_json(output / "trials.json", rows)
+    tell_lost(lost, output)

@@ -14,7 +14,7 @@ from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training.finetuning import Finetuning
 from benchmarks.training.recipes import trials
-from benchmarks.training.study import Best, Course, search
+from benchmarks.training.study import Best, Course, search, tell_lost
 from sgn.finetune import Classifier, Config, space
 
 
@@ -35,7 +35,7 @@ def run(
     """
     count = trials(recipe)
     progress = Progress(len(splits) * (count or 1), "trial" if count else "default hyper-parameters, split")
-    best, rows = {}, []
+    best, rows, lost = {}, [], list[str]()
     for split in splits:
         tuning = Finetuning(data, encoded, recipe, split, cache, device)
         found, fitted = Best({}, None, []), dict[int, Classifier]()
@@ -47,8 +47,10 @@ def run(
             progress.step(f"split {split}")
         best[split] = {"params": found.params, "value": found.value}
         rows += [{"split": split, **row} for row in found.trials]
+        lost += found.lost
     write_json(output / "best.json", best)
     write_json(output / "trials.json", rows)
+    tell_lost(lost, output)
 
 
 def _search(

@@ -17,6 +17,7 @@ from benchmarks.jobs.outcome import (
     NotApplicableError,
     NotAvailableError,
     Outcome,
+    is_artifact,
     needs_of,
     said,
 )
@@ -33,5 +34,6 @@ def work(verb: str, flags: Sequence[str]) -> int:
         reason = said(error) if status == FAILED else str(error)
         Outcome(status, reason, needs=needs_of(error)).write(part)
         return 1
-    Outcome(OK).write(part)
+    if not is_artifact(part):  # a verb may have more to say
+        Outcome(OK).write(part)
     return 0

@@ -18,7 +18,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from benchmarks.training.study import RUNGS, UNPRUNED, Best, Course, search
+from benchmarks.jobs import outcome
+from benchmarks.training.study import RUNGS, UNPRUNED, Best, Course, search, tell_lost
 from sgn.errors import NotApplicableError
 
 SPACE = {"lr": FloatDistribution(1e-4, 1e-1, log=True), "width": CategoricalDistribution([32, 64])}
@@ -146,6 +147,11 @@ def test_a_passing_failure_is_tried_again(tmp_path: Path) -> None:
 
     first = search_once()
     assert "failed" in {row["state"] for row in first.trials}
+    assert set(first.lost) == {"RuntimeError: CUDA out of memory"}
+    tell_lost(first.lost, tmp_path)
+    told = outcome.read(tmp_path)
+    assert (told.status, told.needs) == ("ok", outcome.ANOTHER_RUN)
+    assert told.reason.endswith("to what may pass, the first to RuntimeError: CUDA out of memory")
     broken = False
     second = search_once()
     assert {row["state"] for row in second.trials} == {"ok"}

@@ -21,6 +21,7 @@ from benchmarks.config import ConfigError
 from benchmarks.data import parquet, predictions
 from benchmarks.data.storage import save_dataset, write_json
 from benchmarks.jobs import checksums, modules, outcome, supervise
+from benchmarks.jobs import flags as verb_flags
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import ANOTHER_RUN
 from benchmarks.training.variants import BASE
@@ -239,6 +240,32 @@ def test_score_reports_what_failed_before(place: Path) -> None:
     assert outcome.read(place / base / "records/toy").status == "ok"
     found = pd.read_parquet(place / base / "records/toy/outcomes.parquet")
     assert found["reason"].tolist() == ["RuntimeError: no luck"]
+
+
+def test_a_variant_whose_recipe_failed_tells_its_cause(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the artifact where it began; another run that was short of trials goes on, and says so in the records."""
+    monkeypatch.chdir(place)
+    (place / "model.py").write_text(MODEL.format(body="report(1, 0.5)", value="0.5"), encoding="utf-8")
+    states, base = place / "results/t/states/toy/big/reporting", Path("results/t")
+    out, tuning = base / "predictions/toy/mine", base / "tuning/toy/mine"
+    for folder in (states, out, tuning):
+        folder.mkdir(parents=True)
+    outcome.Outcome("failed", "out of memory", "results/t/states/toy/big/reporting").write(states)
+    word = flags(place)[1:-1]
+    given = {"--variants": {"bigger": {"recipe": "big"}}, "--other-states": {"big": str(states)}}
+    more = [part for flag, value in given.items() for part in (flag, json.dumps(value))]
+    verb_flags.call("train", [*word, str(out), *more])
+    outcome.Outcome("ok").write(out)
+    (tuning / "trials.json").write_text("[]", encoding="utf-8")
+    outcome.Outcome("ok", "its search lost 1 trials", str(tuning), outcome.ANOTHER_RUN).write(tuning)
+    score.run("toy", base / "data/toy", base / "sealed/toy", [out], base / "records/toy", tuning=[tuning])
+    found = pd.read_parquet(base / "records/toy/outcomes.parquet").set_index("variant")
+    assert found.loc["bigger", ["status", "reason", "origin"]].tolist() == [
+        "failed", "out of memory", "results/t/states/toy/big/reporting"
+    ]  # fmt: skip
+    assert found.loc["base", ["status", "reason", "origin"]].tolist() == [
+        "ok", "its search lost 1 trials", "results/t/tuning/toy/mine"
+    ]  # fmt: skip
 
 
 def test_a_damaged_file_loses_its_own_row(place: Path) -> None:

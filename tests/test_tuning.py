@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import score
+from benchmarks import score, summary
 from benchmarks.analysis import records
 from benchmarks.analysis.columns import COLUMNS
 from benchmarks.analysis.records import Records
@@ -155,6 +155,22 @@ def test_importances_from_twenty_trials_on(tmp_path: Path, splits: tuple[str, ..
     assert frame["Importance", "mean"].sum() == pytest.approx(1)
     few = load("benchmarks.tables.importances").make(save(tmp_path / "few", trials[trials["trial"] < 19]))
     assert few.empty
+
+
+def test_lost_trials_are_named_with_the_command_that_tries_them_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = save(tmp_path / "toy", trials_of(VALUES))
+    rows = found.outcomes.set_index("model")
+    rows.loc["mlp", ["reason", "origin"]] = "its search lost 2 trials", "results/t/tuning/toy/mlp"
+    rows.reset_index().to_parquet(tmp_path / "toy" / "outcomes.parquet", index=False)
+    assert summary.run([tmp_path / "toy"], CALL) == 1
+    said = capsys.readouterr().out
+    assert "4 of 5 cells are filled" in said
+    again = f"{CALL} -R results/t/tuning/toy/mlp"
+    assert f"short of trials: toy/mlp\n  why: its search lost 2 trials\n  again: {again}" in said
+    notes = load("benchmarks.tables.tuning").make(records.load([tmp_path / "toy"], MODELS, CALL)).attrs["notes"]
+    assert notes == [f"toy/mlp: its search lost 2 trials. Again: {again}"]
 
 
 def test_score_charges_recipes(tmp_path: Path) -> None:

@@ -123,9 +123,15 @@ class Records:
 
         What does not apply has nothing to make anew, so there a reason is one cause wherever it was met.
         """
-        missing = self.outcomes[self.outcomes["status"] != OK]
+        return self._causes(self.outcomes[self.outcomes["status"] != OK])
+
+    def short(self) -> list["Empty"]:
+        """The cells that are filled with less than was asked for: their searches lost trials that may yet succeed."""
+        return self._causes(self.outcomes[(self.outcomes["status"] == OK) & (self.outcomes["reason"] != "")])
+
+    def _causes(self, rows: pd.DataFrame) -> list["Empty"]:
         causes: dict[tuple[str, str, str], list[tuple[str, ...]]] = {}
-        for row in missing.to_dict("records"):
+        for row in rows.to_dict("records"):
             cause = (row["status"], row["reason"], "" if row["status"] == NOT_APPLICABLE else row["origin"])
             cell = (row["dataset"], row["model"]) + ((row["variant"],) if row["variant"] != BASE else ())
             causes.setdefault(cause, []).append(cell)

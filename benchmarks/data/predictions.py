@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.data.storage import read_json, write_json
+from benchmarks.jobs.outcome import Outcome
 
 Run = tuple[str, str, int]
 """Variant, split, seed."""
@@ -13,17 +14,17 @@ Sides = dict[str, np.ndarray]
 """Probabilities [n, K] of "validation" and of "test" students."""
 
 
-def save(folder: Path, runs: Mapping[Run, Sides], failed: Mapping[str, str] = {}) -> None:
-    """Write `predictions.npz`, and to `failed.json` the reasons by variant."""
-    write_json(folder / "failed.json", dict(failed))
+def save(folder: Path, runs: Mapping[Run, Sides], failed: Mapping[str, Outcome] = {}) -> None:
+    """Write `predictions.npz`, and to `failed.json` how variants ended that failed."""
+    write_json(folder / "failed.json", {variant: vars(end) for variant, end in failed.items()})
     arrays = {
         f"{variant}/{split}/{seed}/{side}": a for (variant, split, seed), s in runs.items() for side, a in s.items()
     }
     np.savez(folder / "predictions.npz", **arrays)  # type: ignore[arg-type]
 
 
-def load(folder: Path) -> tuple[dict[Run, Sides], dict[str, str]]:
-    """The runs, and the reasons of failed variants; raises ValueError that names a file which is damaged."""
+def load(folder: Path) -> tuple[dict[Run, Sides], dict[str, Outcome]]:
+    """The runs, and how failed variants ended; raises ValueError that names a file which is damaged."""
     file, runs = folder / "predictions.npz", dict[Run, Sides]()
     try:
         with np.load(file, allow_pickle=False) as arrays:
@@ -34,4 +35,4 @@ def load(folder: Path) -> tuple[dict[Run, Sides], dict[str, str]]:
         raise ValueError(f"{file} is damaged ({type(error).__name__}: {error})") from error
     if lacking := [run for run, sides in runs.items() if sides.keys() != {"validation", "test"}]:
         raise ValueError(f"{file} is damaged: run {lacking[0]} lacks a side")
-    return runs, read_json(folder / "failed.json")
+    return runs, {variant: Outcome(**end) for variant, end in read_json(folder / "failed.json").items()}

@@ -153,7 +153,7 @@ def _work(
         return Outcome(
             FAILED, "something ended the process, with exit status 0, before the step was done", origin
         ), used
-    return told, used
+    return replace(told, origin=origin) if told.needs else told, used
 
 
 def _environment(threads: int) -> dict[str, str]:

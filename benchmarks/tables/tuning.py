@@ -37,7 +37,8 @@ def make(records: Records) -> pd.DataFrame:
             rows.append(_row(records, dataset, of_row(records, dataset, recipe, "recipe"), 0, pd.Series(dtype=float)))
     frame = framed(rows, labels, ["Dataset", "Model"])
     shown = {label[1].split()[-1] for label in labels}
-    frame.attrs = {"caption": CAPTION, "notes": [note for note in notes if note.split()[0] in shown]}
+    short = [f"{', '.join('/'.join(cell) for cell in c.cells)}: {c.reason}. Again: {c.retry}" for c in records.short()]
+    frame.attrs = {"caption": CAPTION, "notes": [note for note in notes if note.split()[0] in shown] + short}
     return frame
 
 

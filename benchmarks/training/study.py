@@ -3,14 +3,14 @@
 Only finished trials go into the journal, and each trial has a sampler of its own, seeded by its number; so what a
 trial proposes depends on the finished trials before it and on nothing else. So does when it is given up: what trials
 had reached on their way is journaled with them. A failure goes there only when it would come again (a loss that
-diverges); from any other one on, a retry runs the trials anew.
+diverges); from any other one on, the next run tries anew, and the outcome says so until then.
 """
 
 import contextlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.data import journal as journals
-from benchmarks.jobs.outcome import LOSSES, said
+from benchmarks.jobs.outcome import ANOTHER_RUN, LOSSES, OK, Outcome, said
 from sgn.errors import NotApplicableError
 from sgn.fit import DivergedError
 
@@ -45,6 +45,7 @@ class Best:
     params: dict[str, Any]
     value: float | None  # None where there was nothing to search for
     trials: list[dict[str, Any]]
+    lost: list[str] = field(default_factory=list)  # what trials failed of that may pass by itself
 
 
 class Course:
@@ -174,6 +175,7 @@ def _try(
         study.tell(asked, state=TrialState.PRUNED)
     except LOSSES as error:
         lasting = isinstance(error, DivergedError)
+        asked.set_user_attr("may pass", not lasting)
         asked.set_user_attr("reason", said(error))
         study.tell(asked, state=TrialState.FAIL)
     return study.trials[-1], lasting
@@ -195,7 +197,15 @@ def _best(done: dict[int, FrozenTrial]) -> Best:
         raise RuntimeError(f"all {len(done)} trials failed; the first: {rows[0]['error']}")
     best = done[number]
     assert best.value is not None
-    return Best(best.params, best.value, rows)
+    lost = [trial.user_attrs["reason"] for _, trial in sorted(done.items()) if trial.user_attrs.get("may pass")]
+    return Best(best.params, best.value, rows, lost)
+
+
+def tell_lost(lost: list[str], output: Path) -> None:
+    """Where trials were lost to what may pass, say so in the artifact's outcome: the next run tries them again."""
+    if lost:
+        reason = f"its search lost {len(lost)} trials to what may pass, the first to {lost[0]}"
+        Outcome(OK, reason, needs=ANOTHER_RUN).write(output)
 
 
 def _winner(done: dict[int, FrozenTrial]) -> int | None:
