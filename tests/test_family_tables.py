@@ -7,14 +7,18 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from scipy.stats import norm
+from statsmodels.stats.multitest import multipletests
 
 from benchmarks import figure, table
 from benchmarks.analysis import records
 from benchmarks.analysis.alerts import SHARES
 from benchmarks.analysis.columns import COLUMNS, METRICS
+from benchmarks.analysis.rows import DASH
 from benchmarks.analysis.style import COLORS, GREY
 from benchmarks.figures import phase as phase_figure
 from benchmarks.jobs.outcome import Outcome
@@ -150,6 +154,57 @@ def test_a_lead_within_chance_has_no_color(tmp_path: Path) -> None:
     assert [text.get_text() for text in optimum.texts] == ["0.90"] * 4
     assert sorted({text.get_text() for text in won.texts}) == ["40%", "67%"]
     assert "500 test students and 1 run a cell" in figure.legends[0].get_title().get_text()
+
+
+def test_a_lost_cell_is_drawn_as_lost(tmp_path: Path) -> None:
+    """One model has no run in one cell, and another cell has none at all: nobody won there."""
+    folder = tmp_path / "phase"
+    phase(folder, ["mlp", "bert-gcn", "oracle"])
+    runs = pd.read_parquet(folder / "runs.parquet")
+    strong = (runs["text_signal"] == 0.8) & (runs["graph_signal"] == 0.5)
+    runs[
+        ~((runs["text_signal"] == 0.8) & (runs["graph_signal"] == 0.0) & (runs["model"] == "mlp")) & ~strong
+    ].to_parquet(folder / "runs.parquet")
+    outcomes = pd.read_parquet(folder / "outcomes.parquet")
+    gone = outcomes.assign(variant="text_signal=0.8,graph_signal=0.5,draw=0", status="failed", reason="no memory")
+    pd.concat([outcomes, gone]).to_parquet(folder / "outcomes.parquet")
+    figure = phase_figure.make(records.load([], ["mlp", "bert-gcn", "oracle"], CALL, [folder]))
+    winners, optimum, won = figure.axes
+    assert [text.get_text() for text in winners.texts] == ["+2", DASH, "+2", DASH]
+    assert {to_hex(patch.get_facecolor()) for patch in winners.patches} == {GREY.lower(), phase_figure.LOST.lower()}
+    assert [text.get_text() for text in optimum.texts].count(DASH) == 1
+    assert [text.get_text() for text in won.texts].count(DASH) == 1
+    assert "2 of 4 cells" in figure.legends[0].get_texts()[-1].get_text()
+
+
+ERROR = 0.02  # of a difference
+
+
+def scored(rng: np.random.Generator, spread: float) -> pd.DataFrame:
+    """Accuracies of four models in 25 cells, which are about as good as each other."""
+    truth = 0.8 + rng.normal(0, spread, (25, 4))
+    return pd.DataFrame(truth + rng.normal(0, ERROR / 2**0.5, truth.shape), columns=["a", "b", "c", "d"])
+
+
+def test_of_equally_good_models_nobody_wins_in_nineteen_diagrams_of_twenty() -> None:
+    """By two standard errors of the best against the next, a cell or more would have a color in each of them."""
+    rng = np.random.default_rng(0)
+    colored = [phase_figure._leads(scored(rng, 0.0), ERROR)["told"].any() for _ in range(200)]
+    assert np.mean(colored) < 0.08
+
+
+def test_winners_are_told_by_statsmodels_holm_over_all_pairs_of_all_cells() -> None:
+    scores = scored(np.random.default_rng(1), 0.05)
+    apart = np.abs(scores.to_numpy()[:, :, None] - scores.to_numpy()[:, None])[:, *np.triu_indices(4, 1)]  # [25, 6]
+    p = multipletests(2 * norm.sf(apart / ERROR).ravel(), method="holm")[1].reshape(apart.shape)
+    ranked = np.sort(scores, axis=1)
+    nearest = [
+        np.flatnonzero(np.isclose(row, lead))[0] for row, lead in zip(apart, ranked[:, -1] - ranked[:, -2], strict=True)
+    ]
+    leads = phase_figure._leads(scores, ERROR)
+    assert leads["told"].tolist() == (p[np.arange(25), nearest] < 0.05).tolist()
+    assert 0 < leads["told"].sum() < 25
+    assert leads["winner"].tolist() == scores.idxmax(axis=1).tolist()
 
 
 def test_a_phase_diagram_that_lost_a_row_says_so(tmp_path: Path) -> None:
