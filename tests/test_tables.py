@@ -98,6 +98,26 @@ def test_heads_that_know_their_students_are_too_sure(folders: list[Path]) -> Non
     assert frame["Runs", ""].tolist() == [2, 2]
 
 
+def test_a_mean_leaves_no_run_out(folders: list[Path]) -> None:
+    """Where a score of one run is not defined, the mean over the runs is not, and the row is neither best nor tied."""
+    file = folders[0] / "runs.parquet"
+    runs = pd.read_parquet(file)
+    runs.loc[(runs["model"] == "mlp") & (runs["seed"] == 1), "roc_auc"] = math.nan
+    runs.to_parquet(file, index=False)
+    pair = dict.fromkeys(COLUMNS["pairs"], math.nan) | {"dataset": "toy", "question": "best", "split": ""}
+    pair |= {"model": "mlp", "variant": "base", "reference": "my-model_2", "reference_variant": "base"}
+    pairs = pd.DataFrame([pair | {"metric": "roc_auc", "verdict": "undecided"}])
+    pairs.to_parquet(folders[0] / "pairs.parquet", index=False)
+    found = records.load(folders, MODELS, CALL)
+    main, headline = (table.load(f"benchmarks.tables.{name}").make(found) for name in ("main", "headline"))
+    row = main.loc[("toy (template text)", "MLP")]
+    assert row["Runs", ""] == 2
+    assert row[[("ROC-AUC", "mean"), ("ROC-AUC", "sd")]].isna().all()
+    assert row["Accuracy", "mean"] == pytest.approx(0.65)
+    assert [mark for mark in main.attrs["marks"]["ROC-AUC"] if mark] == ["best"]
+    assert math.isnan(headline.loc["toy (template text)", ("MLP", "mean")])
+
+
 def test_ablations_are_paired(folders: list[Path]) -> None:
     frame = table.load("benchmarks.tables.ablations").make(records.load(folders, MODELS, CALL))
     assert frame["Difference", "mean"].tolist() == pytest.approx([-0.1])

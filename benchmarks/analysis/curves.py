@@ -14,7 +14,7 @@ def curves(axis: Axes, rows: pd.DataFrame, dial: str, score: str, models: list[s
     """Of each model, single runs as dots and their mean as a line; dotted where it is an oracle's."""
     for model in models:
         runs = rows[rows["model"] == model]
-        mean = runs.groupby(dial)[score].mean()
+        mean = runs.groupby(dial)[score].mean(skipna=False)
         oracle = model.startswith("oracle")
         color = COLORS.get(model, GREY)
         if not oracle:

@@ -20,7 +20,7 @@ def shared(records: Records) -> pd.DataFrame:
     tuned = set(records.trials.loc[records.trials["kind"] == "model", "name"])
     base = records.runs[(records.runs["variant"] == BASE) & records.runs["model"].isin(tuned)]
     means = {
-        dataset: base[base["dataset"] == dataset].groupby("model")[records.metric(dataset)].mean()
+        dataset: base[base["dataset"] == dataset].groupby("model")[records.metric(dataset)].mean(skipna=False)
         for dataset in records.cards
     }
     source = pd.Series({dataset: card.get("source", dataset) for dataset, card in records.cards.items()}, dtype=object)

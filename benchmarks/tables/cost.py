@@ -70,7 +70,7 @@ def costs(records: Records) -> pd.DataFrame:
 def _score(records: Records, dataset: str, model: str) -> float:
     runs = records.runs
     runs = runs[(runs["dataset"] == dataset) & (runs["model"] == model) & (runs["variant"] == BASE)]
-    return float(runs[records.metric(dataset)].mean())
+    return float(runs[records.metric(dataset)].mean(skipna=False))
 
 
 def _count(value: float) -> str:

@@ -22,8 +22,8 @@ def make(records: Records) -> pd.DataFrame:
                 seen = alerts[(alerts[DIAL] == cutoff) & (alerts["model"] == model)]
                 labels.append((name, f"{clock(family)} {cutoff:g}", label(model)))
                 row: dict[tuple[str, str], object] = {
-                    (METRICS[family.metric], "mean"): own[family.metric].mean(),
-                    (METRICS[family.metric], "sd"): own[family.metric].std(),
+                    (METRICS[family.metric], "mean"): own[family.metric].mean(skipna=False),
+                    (METRICS[family.metric], "sd"): own[family.metric].std(skipna=False),
                     ("At risk", ""): own["prevalence"].mean(),
                 }
                 for share, found in seen.groupby("share"):

@@ -25,11 +25,11 @@ def make(records: Records) -> pd.DataFrame:
                 rows.append(
                     {
                         ("Score", ""): METRICS[score],
-                        ("Random", "mean"): random[score].mean(),
-                        ("Random", "sd"): random[score].std(),
-                        ("Next run", "mean"): following[score].mean(),
-                        ("Next run", "sd"): following[score].std(),
-                        ("Difference", ""): following[score].mean() - random[score].mean(),
+                        ("Random", "mean"): random[score].mean(skipna=False),
+                        ("Random", "sd"): random[score].std(skipna=False),
+                        ("Next run", "mean"): following[score].mean(skipna=False),
+                        ("Next run", "sd"): following[score].std(skipna=False),
+                        ("Difference", ""): following[score].mean(skipna=False) - random[score].mean(skipna=False),
                         ("Tested", ""): own["students"].max(),
                         ("Runs", ""): f"{len(random)} + {len(following)}",
                     }

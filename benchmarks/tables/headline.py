@@ -19,7 +19,7 @@ def make(records: Records) -> pd.DataFrame:
         row: dict[tuple[str, str], float | str] = {("Score", ""): METRICS[metric]}
         for model in models:
             scores = base.loc[(base["dataset"] == dataset) & (base["model"] == model), metric]
-            row |= {(label(model), "mean"): scores.mean(), (label(model), "sd"): scores.std()}
+            row |= {(label(model), "mean"): scores.mean(skipna=False), (label(model), "sd"): scores.std(skipna=False)}
         rows.append(row)
         labels.append(row_label(records, dataset, "", {})[0])
     columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None

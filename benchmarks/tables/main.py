@@ -28,7 +28,7 @@ def make(records: Records) -> pd.DataFrame:
             labels.append((first, second))
             row: dict[tuple[str, str], float | int] = {}
             for metric, name in METRICS.items():
-                row |= {(name, "mean"): runs[metric].mean(), (name, "sd"): runs[metric].std()}
+                row |= {(name, "mean"): runs[metric].mean(skipna=False), (name, "sd"): runs[metric].std(skipna=False)}
             row |= {("Prevalence", ""): runs["prevalence"].mean(), ("Runs", ""): len(runs)}
             rows.append(row)
             for metric, name in METRICS.items():
@@ -61,11 +61,11 @@ def _best(records: Records, dataset: str) -> pd.DataFrame:
 
 
 def _marks(records: Records, dataset: str) -> dict[tuple[str, str, str], str]:
-    """Which models, by variant and metric, are the best, or in no group worse than it."""
+    """Which models, by variant and metric, are the best, or in no group worse than it, as far as can be told."""
     found: dict[tuple[str, str, str], str] = {}
     for row in _best(records, dataset).to_dict("records"):
         cell, reference = ((row[who], BASE, row["metric"]) for who in ("model", "reference"))
-        worse = row["verdict"] == "worse" or found.get(cell) == ""
+        worse = row["verdict"] == "worse" or math.isnan(row["difference"]) or found.get(cell) == ""
         found |= {cell: "" if worse else TIED, reference: BEST}
     return found
 

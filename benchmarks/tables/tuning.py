@@ -69,4 +69,4 @@ def _test(records: Records, dataset: str, model: str) -> pd.Series:
     """Headline score of the tuned model on test students by split, the mean over seeds."""
     runs = records.runs
     runs = runs[(runs["dataset"] == dataset) & (runs["model"] == model) & (runs["variant"] == BASE)]
-    return runs.groupby("split")[records.metric(dataset)].mean().astype(float)
+    return runs.groupby("split")[records.metric(dataset)].mean(skipna=False).astype(float)
