@@ -21,10 +21,10 @@ from benchmarks.analysis.columns import COLUMNS, METRICS
 from benchmarks.analysis.rows import DASH
 from benchmarks.analysis.style import COLORS, GREY
 from benchmarks.figures import phase as phase_figure
-from benchmarks.jobs.outcome import Outcome
 
 MODELS = ["mlp", "gcn", "oracle"]
 CALL = "snakemake --cores all"
+OK = {"status": "ok", "reason": "", "origin": ""}
 
 
 def family(folder: Path, dial: str, scores: dict[float, float], splits: tuple[str, ...], lead: float | None) -> Path:
@@ -37,8 +37,8 @@ def family(folder: Path, dial: str, scores: dict[float, float], splits: tuple[st
             of = {dial: value, "dataset": folder.name, "model": model, "variant": "base", "split": split, "seed": 0}
             runs.append(of | {"students": 50, "prevalence": 0.4} | dict.fromkeys(METRICS, own))
             alerts += [of | {"share": s, "precision": own, "recall": s * own / 0.4, "lead": lead} for s in SHARES]
-    ended = [{"model": model, "variant": "base", **vars(Outcome("ok"))} for model in MODELS]
-    ended.append({"model": "gcn", "variant": f"{dial}=7", **vars(Outcome("failed", "no luck", "results/x"))})
+    ended = [{"model": model, "variant": "base", **OK} for model in MODELS]
+    ended.append({"model": "gcn", "variant": f"{dial}=7", "status": "failed", "reason": "no luck", "origin": "x"})
     for name, rows in (("runs", runs), ("alerts", alerts), ("outcomes", ended)):
         pd.DataFrame(rows).assign(dataset=folder.name).to_parquet(folder / f"{name}.parquet", index=False)
     card = {
@@ -134,9 +134,8 @@ def phase(folder: Path, models: list[str]) -> records.Records:
         runs.append(of | cell | {"students": 500, "prevalence": 0.4} | dict.fromkeys(METRICS, score))
     folder.mkdir()
     pd.DataFrame(runs).to_parquet(folder / "runs.parquet")
-    pd.DataFrame([{"model": m, "variant": "base", **vars(Outcome("ok"))} for m in models]).to_parquet(
-        folder / "outcomes.parquet"
-    )
+    outcomes = pd.DataFrame([{"model": m, "variant": "base", **OK} for m in models])
+    outcomes.to_parquet(folder / "outcomes.parquet")
     pd.DataFrame(columns=COLUMNS["alerts"]).to_parquet(folder / "alerts.parquet")
     card = {"kind": "binary", "target": "drops out", "text": "drawn", "classes": ["stays", "drops out"]}
     (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
