@@ -10,7 +10,7 @@ from scipy.interpolate import interp1d
 from sklearn.metrics import roc_curve
 
 from benchmarks.analysis import fairness
-from benchmarks.analysis.fairness import abroca, gaps, roc
+from benchmarks.analysis.fairness import BEYOND, WITHIN, apart, gaps, roc
 from benchmarks.data.storage import load_protected, save_dataset
 
 
@@ -47,9 +47,17 @@ def test_gaps_by_hand() -> None:
     large = [(chance - y)[of].mean() for of in (late, ~late)]
     assert found.loc["calibration", "value"] == pytest.approx(abs(large[0] - large[1]))
     grid = np.linspace(0, 1, 20_001)
-    curves = [interp1d(*roc_curve(y[of], chance[of], drop_intermediate=False)[:2])(grid) for of in (late, ~late)]
-    assert found.loc["abroca", "value"] == pytest.approx(np.trapezoid(np.abs(curves[0] - curves[1]), grid), abs=2e-3)
+    areas = []
+    for split in np.split(np.arange(len(y)), 2):
+        of = [split[group[split]] for group in (late, ~late)]
+        curves = [interp1d(*roc_curve(y[one], chance[one], drop_intermediate=False)[:2])(grid) for one in of]
+        areas.append(np.trapezoid(np.abs(curves[0] - curves[1]), grid))
+    assert found.loc["abroca", "value"] == pytest.approx(np.mean(areas), abs=2e-3), "in each split, then averaged"
     assert (found["groups"] == 2).all()
+    assert (found["names"] == f"calm ({(~late).sum()}), late ({late.sum()})").all()
+    assert found.loc["recall", "worse"] == ("late" if recall[0] < recall[1] else "calm")
+    assert found.loc["calibration", "worse"] == ("late" if abs(large[0]) > abs(large[1]) else "calm")
+    assert found.loc["abroca", "worse"] == "late", "told by less"
 
 
 def test_a_gap_is_beyond_chance_and_no_gap_is_not() -> None:
@@ -57,10 +65,22 @@ def test_a_gap_is_beyond_chance_and_no_gap_is_not() -> None:
     for measure in ("recall", "abroca"):
         assert unlike.loc[measure, "value"] > unlike.loc[measure, "chance"]
         assert alike.loc[measure, "value"] < alike.loc[measure, "chance"]
+        assert unlike.loc[measure, ["worse", "verdict"]].tolist() == ["late", BEYOND]
+        assert alike.loc[measure, "verdict"] == WITHIN
     for found in (unlike, alike):
         assert (found["low"] <= found["value"]).all()
         assert (found["value"] <= found["high"]).all()
         assert (found["low"] >= 0).all()
+
+
+def test_constants_that_differ_by_split_have_no_gap() -> None:
+    """A model that predicts its split's base rate tells nobody apart, though groups differ in it between splits."""
+    ids, labels, runs, words = toy(0.0, seeds=1)
+    words[ids["1"][:150]] = "late"
+    found = gaps(
+        "binary", ids, labels, {cell: np.full_like(runs[cell], 0.2 + 0.1 * int(cell[0])) for cell in runs}, words
+    )
+    assert found.set_index("measure").loc["abroca", ["value", "low", "high"]].tolist() == [0, 0, 0]
 
 
 def test_roc_curves_are_scikit_learns_ties_and_weights_included() -> None:
@@ -82,6 +102,7 @@ def test_small_groups_are_left_out_and_unknown_ones_are_none() -> None:
     alone = gaps("binary", ids, labels, runs, np.where(words == "lost", "lost", "calm"))
     assert alone[["value", "low", "high", "chance"]].isna().all(axis=None)
     assert alone["groups"].tolist() == [1, 1, 1]
+    assert (alone[["worse", "verdict"]] == "").all(axis=None)
 
 
 def test_several_classes_count_all_students_and_only_classes_with_enough_of_both_sides() -> None:
@@ -90,9 +111,9 @@ def test_several_classes_count_all_students_and_only_classes_with_enough_of_both
     answers = rng.dirichlet(np.ones(3), size=300)
     late = rng.random(300) < 0.5
     member, once = np.stack([late, ~late]), np.ones((300, 1))
-    found = abroca("multiclass", labels, answers, member, once)
-    each = [abroca("binary", (labels == c).astype(int), answers[:, [c]], member, once) for c in range(3)]
-    assert np.isnan(each[2]), "nine students are not enough"
+    found = apart("multiclass", labels, answers, member, once, 0)
+    each = [apart("binary", (labels == c).astype(int), answers[:, [c]], member, once, 0) for c in range(3)]
+    assert each[2] is None, "nine students are not enough"
     assert found == pytest.approx((each[0] + each[1]) / 2)
     everybody = gaps(
         "multiclass", {"0": np.arange(300)}, {"0": labels}, {("0", 0): answers}, np.where(late, "late", "calm")

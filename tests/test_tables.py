@@ -306,3 +306,12 @@ def test_the_command_of_a_tier() -> None:
 
 def test_records_have_a_column_for_each_score() -> None:
     assert set(METRICS) == {*SCORES, "macro_f1_chosen"}
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "main"])  # which has a row whatever is missing
+def test_a_table_without_rows_keeps_the_names_of_its_labels(name: str, tmp_path: Path) -> None:
+    table.run(f"benchmarks.tables.{name}", [], [], CALL, tmp_path / name)
+    lines = (tmp_path / f"{name}.md").read_text(encoding="utf-8").splitlines()
+    head = next((line for line in lines if line.startswith("|")), "|")
+    assert "index" not in re.split(r"\W+", head), head
+    assert (tmp_path / f"{name}.csv").read_text(encoding="utf-8").split(",")[0].strip('"\n')

@@ -28,7 +28,8 @@ COLUMNS = {
     ],
     "controls": ["dataset", "control", "model", "variant", "runs", "value", "error", "freedom"],
     "fairness": [
-        "dataset", "model", "attribute", "measure", "groups", "left_out", "value", "low", "high", "chance",
+        "dataset", "model", "attribute", "measure", "groups", "left_out", "names", "value", "low", "high", "chance",
+        "worse", "verdict",
     ],
     "calibration": [*RUN, "bin", "students", "share", "predicted", "observed", "ece", "brier"],
     "network": ["dataset", "part", "low", "high", "of", "to", "students", "share"],

@@ -3,7 +3,8 @@
 Three gaps, each between the two groups that are furthest apart. Recall: the share found of those to be found (of all
 students where there are several classes). Calibration: mean predicted less observed frequency. ABROCA: the area between
 the ROC curves of a group and of the largest one (Gardner, Brooks & Baker, 2019,
-https://doi.org/10.1145/3303772.3303791), the mean over classes where there are several. No gap can be negative, so
+https://doi.org/10.1145/3303772.3303791), the mean over classes where there are several, and over splits: probabilities
+of different splits come from different models, and no curve mixes them. No gap can be negative, so
 groups that are served alike have one, too: `chance` is the 95 % quantile over groups dealt out anew. Small groups are
 left out, for their numbers say little and might tell of persons. Floor 2.
 """
@@ -21,6 +22,8 @@ SMALLEST = 20
 FEWEST = 10
 """Of them, those who are to be found; and, for a ROC curve, those who are and who are not of a class."""
 DRAWS, DEALS, SEED = 500, 200, 20_263
+BEYOND, WITHIN = "beyond chance", "within chance"
+"""Verdicts."""
 GRID = np.linspace(0, 1, 201)
 """False positive rates at which ROC curves are compared."""
 
@@ -32,11 +35,15 @@ def gaps(
     """A row a measure: its value (mean over seeds), 95 % interval (students resampled), and what chance gives.
 
     `students` are the ids and `labels` the labels of each split's test students, `runs` their probabilities by split
-    and seed, `words` [N] everybody's group, "" unknown. Values are NaN where fewer than two groups are large enough.
+    and seed, `words` [N] everybody's group, "" unknown. Values are NaN where fewer than two groups are large enough,
+    or no split has enough of each for a ROC curve. `names` are the groups with their numbers of students, `worse` the
+    one that is worse off: of lower recall, further from what is observed, of the lower ROC curve. `verdict` is BEYOND
+    where the gap is larger than chance gives, else WITHIN, and "" without a gap.
     """
     splits = list(students)
     seeds = sorted({seed for _, seed in runs})
     who, truth = (np.concatenate([of[split] for split in splits]) for of in (students, labels))
+    of_split = np.split(np.arange(len(who)), np.cumsum([len(students[split]) for split in splits])[:-1])
     answers = [np.concatenate([runs[split, seed] for split in splits]) for seed in seeds]
     groups = {str(word): words[who] == word for word in np.unique(words[who]) if word}
     to_find = _ratios(kind, truth, answers[0])["recall"][1]
@@ -45,7 +52,8 @@ def gaps(
         for word, of in groups.items()
         if len(np.unique(who[of])) >= SMALLEST and len(np.unique(who[of & (to_find > 0)])) >= FEWEST
     }
-    row = {"groups": len(large), "left_out": len(groups) - len(large)}
+    names = ", ".join(f"{word} ({len(np.unique(who[of]))})" for word, of in large.items())
+    row = {"groups": len(large), "left_out": len(groups) - len(large), "names": names, "worse": "", "verdict": ""}
     if len(large) < 2:
         nothing = dict.fromkeys(("value", "low", "high", "chance"), np.nan)
         return pd.DataFrame([row | nothing | {"measure": measure} for measure in MEASURES])
@@ -57,12 +65,17 @@ def gaps(
     deals = [member[:, _dealt(place, rng)] for _ in range(DEALS)]
     rows = []
     for measure in MEASURES:
-        value, draws = (_gap(measure, kind, truth, answers, member, of) for of in (once, counts))
-        by_chance = np.array([_gap(measure, kind, truth, answers, deal, once)[0] for deal in deals])
+        (value, worse), (draws, _) = (
+            _gap(measure, kind, truth, answers, of_split, member, of) for of in (once, counts)
+        )
+        by_chance = np.array([_gap(measure, kind, truth, answers, of_split, deal, once)[0][0] for deal in deals])
         by_chance = by_chance[~np.isnan(by_chance)]  # deals that leave a group too small
         low, high = _interval(float(value[0]), draws[~np.isnan(draws)])
-        rows.append(row | {"measure": measure, "value": value[0], "low": low, "high": high})
-        rows[-1]["chance"] = np.quantile(by_chance, 0.95) if len(by_chance) else np.nan
+        chance = np.quantile(by_chance, 0.95) if len(by_chance) else np.nan
+        found = {"measure": measure, "value": value[0], "low": low, "high": high, "chance": chance}
+        if not np.isnan([value[0], chance]).any():
+            found |= {"worse": list(large)[worse], "verdict": BEYOND if value[0] > chance else WITHIN}
+        rows.append(row | found)
     return pd.DataFrame(rows)
 
 
@@ -81,18 +94,34 @@ def _dealt(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _gap(
-    measure: str, kind: str, labels: np.ndarray, runs: list[np.ndarray], member: np.ndarray, counts: np.ndarray
-) -> np.ndarray:
-    """The gap [draws] between groups `member` [groups, n] under `counts` [n, draws], the mean over runs."""
+    measure: str, kind: str, labels: np.ndarray, runs: list[np.ndarray], splits: list[np.ndarray], member: np.ndarray,
+    counts: np.ndarray,
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """The gap [draws] between groups `member` [groups, n] under `counts` [n, draws], and who is worse off.
+
+    `runs` are each seed's answers of all `splits`, whose rows these are.
+    """
     if measure == "abroca":
-        return np.mean([abroca(kind, labels, answers, member, counts) for answers in runs], axis=0)
+        largest = int(member.sum(1).argmax())
+        each = (
+            apart(kind, labels[of], answers[of], member[:, of], counts[of], largest)
+            for answers in runs
+            for of in splits
+        )
+        curves = [areas for areas in each if areas is not None]
+        if not curves:
+            return np.full(counts.shape[1], np.nan), 0
+        areas, heights = np.mean(curves, axis=0)
+        furthest = int(areas[:, 0].argmax())
+        return areas.max(0), min(largest, furthest, key=lambda group: heights[group, 0])
     found = []
     for answers in runs:
         over, of = _ratios(kind, labels, answers)[measure]
         with np.errstate(invalid="ignore", divide="ignore"):
-            values = ((member * over) @ counts) / ((member * of) @ counts)  # [groups, draws]
-        found.append(values.max(0) - values.min(0))
-    return np.mean(found, axis=0)
+            found.append(((member * over) @ counts) / ((member * of) @ counts))  # [groups, draws]
+    mean = np.mean(found, axis=0)[:, 0]
+    worse = mean.argmin() if measure == "recall" else np.abs(mean).argmax()
+    return np.mean([values.max(0) - values.min(0) for values in found], axis=0), int(worse)
 
 
 def _ratios(kind: str, labels: np.ndarray, answers: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -108,23 +137,24 @@ def _ratios(kind: str, labels: np.ndarray, answers: np.ndarray) -> dict[str, tup
     }
 
 
-def abroca(kind: str, labels: np.ndarray, answers: np.ndarray, member: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The largest area [draws] between a group's ROC curve and that of the largest group, the mean over questions.
+def apart(
+    kind: str, labels: np.ndarray, answers: np.ndarray, member: np.ndarray, counts: np.ndarray, largest: int
+) -> np.ndarray | None:
+    """Areas between each group's ROC curve and the `largest` group's, and below its own [2, groups, draws].
 
-    A question counts where each group has FEWEST students who are to be answered yes, and no; NaN where none does.
+    Means over the questions where each group has FEWEST students who are to be answered yes, and no; None without any.
     """
     if kind == "multiclass":
         labels = (labels[:, None] == np.arange(answers.shape[1])).astype(np.int64)
-    reference = member.sum(1).argmax()
-    areas = []
+    found = []
     for known, yes, chance in questions(labels, answers):
         groups = member[:, known]
         if min((groups & side).sum(1).min() for side in (yes, ~yes)) < FEWEST:
             continue
-        curves = [roc(yes[of], chance[of], counts[known][of]) for of in groups]  # [GRID, draws] each
-        between = [np.trapezoid(np.abs(curve - curves[reference]), GRID, axis=0) for curve in curves]
-        areas.append(np.max(between, axis=0))
-    return np.mean(areas, axis=0) if areas else np.full(counts.shape[1], np.nan)
+        curves = np.stack([roc(yes[of], chance[of], counts[known][of]) for of in groups])  # [groups, GRID, draws]
+        between = np.abs(curves - curves[largest])
+        found.append([np.trapezoid(heights, GRID, axis=1) for heights in (between, curves)])
+    return np.mean(found, axis=0) if found else None
 
 
 def roc(yes: np.ndarray, chance: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -37,8 +37,13 @@ def row_label(found: Records, dataset: str, model: str, marks: dict[tuple[str, .
     return first, " ".join(filter(None, (label(model), marks.get((dataset, model), ""))))
 
 
+def named(labels: Sequence[tuple[Any, ...]], names: list[str]) -> pd.MultiIndex:
+    """An index of labels; without any, their names stand alone."""
+    levels: list[list[str]] = [[] for _ in names]
+    return pd.MultiIndex.from_tuples(labels, names=names) if labels else pd.MultiIndex.from_arrays(levels, names=names)
+
+
 def framed(rows: Sequence[dict[Any, Any]], labels: Sequence[tuple[Any, ...]], names: list[str]) -> pd.DataFrame:
     """Rows, each by pairs of columns, under their labels; without any, the names of the labels stand alone."""
-    levels: list[list[str]] = [[] for _ in names]
-    index = pd.MultiIndex.from_tuples(labels, names=names) if labels else pd.MultiIndex.from_arrays(levels, names=names)
+    index = named(labels, names)
     return pd.DataFrame(rows, index=index, columns=pd.MultiIndex.from_tuples(rows[0]) if rows else None)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from benchmarks.analysis.people import HIDDEN
 from benchmarks.analysis.records import Records
-from benchmarks.analysis.rows import row_label
+from benchmarks.analysis.rows import named, row_label
 from benchmarks.training.variants import BASE
 
 SCORES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "f1_chosen": "F1, threshold", "support": "Support"}
@@ -23,7 +23,7 @@ def make(records: Records) -> pd.DataFrame:
                 labels.append((*row_label(records, dataset, model, {}), name))
                 rows.append({SCORES[s]: of[s].mean(skipna=s == "f1_chosen") for s in SCORES})  # none of several classes
                 hidden[dataset] = hidden.get(dataset, False) or of[["precision", "support"]].isna().any(axis=None)
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model", "Class"]) if labels else None
+    index = named(labels, ["Dataset", "Model", "Class"])
     frame = pd.DataFrame(rows, index=index, columns=list(SCORES.values()))
     frame.attrs = {
         "caption": "Precision, recall, F1 and support (test students) of each class, means over splits and seeds; "

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import named
 from benchmarks.analysis.style import label
 from benchmarks.training.variants import BASE, PERMUTED
 
@@ -32,7 +33,7 @@ def make(records: Records) -> pd.DataFrame:
         }
         for row in shown.to_dict("records")
     ]
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Control"]) if labels else None
+    index = named(labels, ["Dataset", "Control"])
     frame = pd.DataFrame(rows, index=index)
     frame.attrs = {
         "caption": "Controls. Permuted labels: the share of pairs of test students that a row ranks right which was "

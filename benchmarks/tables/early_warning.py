@@ -4,7 +4,7 @@ import pandas as pd
 
 from benchmarks.analysis.families import as_deployed, clock, models_in, varying
 from benchmarks.analysis.records import METRICS, Records
-from benchmarks.analysis.rows import DASH
+from benchmarks.analysis.rows import DASH, named
 from benchmarks.analysis.style import label
 
 DIAL = "cutoff"
@@ -31,7 +31,7 @@ def make(records: Records) -> pd.DataFrame:
                 days = seen["lead"].median()
                 rows.append(row | {("Days left", ""): DASH if pd.isna(days) else f"{days:.0f}", ("Runs", ""): len(own)})
     columns = pd.MultiIndex.from_tuples(dict.fromkeys(column for row in rows for column in row)) if rows else None
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Cut-off", "Model"]) if labels else None
+    index = named(labels, ["Dataset", "Cut-off", "Model"])
     frame = pd.DataFrame(rows, index=index, columns=columns)
     frame.attrs = {
         "caption": "Warning at a cut-off: score on test, the share of "

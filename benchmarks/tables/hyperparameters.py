@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from benchmarks.analysis.records import Records
-from benchmarks.analysis.rows import DASH
+from benchmarks.analysis.rows import DASH, named
 from benchmarks.analysis.style import label
 from benchmarks.analysis.trials import of_row, winners
 
@@ -26,7 +26,7 @@ def make(records: Records) -> pd.DataFrame:
                 labels.append((dataset, shown, knob))
                 values = ", ".join(_short(params[knob]) for params in chosen)
                 rows.append({"Default": _short(defaults[0][knob]), "Tuned": values or DASH})
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model", "Knob"]) if labels else None
+    index = named(labels, ["Dataset", "Model", "Knob"])
     frame = pd.DataFrame(rows, index=index, columns=["Default", "Tuned"])
     frame.attrs = {
         "caption": "The hyper-parameters that tuning chose: the value of the best trial on each split, in the order of "

@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from benchmarks.analysis.records import Records
+from benchmarks.analysis.rows import named
 from benchmarks.analysis.style import label
 from benchmarks.speed.names import COPY, OURS, PRODUCT
 from benchmarks.speed.timings import ratio, share
@@ -52,7 +53,7 @@ def make(records: Records) -> pd.DataFrame:
         )
     frame = pd.DataFrame(
         rows,
-        index=pd.MultiIndex.from_tuples(labels, names=["Group", "Way"]) if labels else None,
+        index=named(labels, ["Group", "Way"]),
         columns=pd.MultiIndex.from_tuples(rows[0]) if rows else None,
     )
     failed = timings.rows[timings.rows["error"].fillna("") != ""]

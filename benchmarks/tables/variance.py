@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from benchmarks.analysis.records import METRICS, Records
-from benchmarks.analysis.rows import row_label
+from benchmarks.analysis.rows import named, row_label
 from benchmarks.analysis.stats import variance_shares
 from benchmarks.training.variants import BASE
 
@@ -27,7 +27,7 @@ def make(records: Records) -> pd.DataFrame:
             row: dict[str, object] = {"Score": METRICS[metric], "Deviation": math.sqrt(total)}
             row |= {name.capitalize(): part / total if total else math.nan for name, part in parts.items()}
             rows.append(row | {"Splits": len(grid), "Seeds": len(grid.columns)})
-    index = pd.MultiIndex.from_tuples(labels, names=["Dataset", "Model"]) if labels else None
+    index = named(labels, ["Dataset", "Model"])
     frame = pd.DataFrame(rows, index=index)
     frame.attrs = {
         "caption": "Standard deviation of one run's headline score on test, and the shares of its variance due to the "
