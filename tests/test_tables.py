@@ -315,3 +315,22 @@ def test_a_table_without_rows_keeps_the_names_of_its_labels(name: str, tmp_path:
     head = next((line for line in lines if line.startswith("|")), "|")
     assert "index" not in re.split(r"\W+", head), head
     assert (tmp_path / f"{name}.csv").read_text(encoding="utf-8").split(",")[0].strip('"\n')
+
+
+def test_early_warning_has_ordinary_datasets_too(folders: list[Path]) -> None:
+    of = {"dataset": "toy", "model": "mlp", "variant": "base", "split": "0", "lead": math.nan}
+    seen = [(0, 0.1, 0.8), (1, 0.1, 0.6), (0, 0.2, 0.5), (1, 0.2, math.nan)]
+    rows = [of | {"seed": seed, "share": share, "precision": p, "recall": p / 2} for seed, share, p in seen]
+    pd.DataFrame(rows).to_parquet(folders[0] / "alerts.parquet", index=False)
+    frame = table.load("benchmarks.tables.early_warning").make(records.load(folders, MODELS, CALL))
+    assert frame.index.tolist() == [("toy", DASH, "MLP")]
+    assert frame["Precision at 10%", ""].tolist() == pytest.approx([0.7])
+    assert frame["Precision at 20%", ""].isna().all(), "of a suppressed run nothing is averaged"
+    assert "toy: a dash among those seen is suppressed" in frame.attrs["notes"][0]
+
+
+def test_a_legend_names_what_is_drawn_only(folders: list[Path]) -> None:
+    shown = table.load("benchmarks.figures.main").make(records.load(folders, MODELS, CALL))
+    words = [text.get_text() for text in shown.legends[0].get_texts()]
+    assert "Majority" in words, "which ran"
+    assert "Oracle: all" not in words

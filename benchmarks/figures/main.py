@@ -49,6 +49,7 @@ def make(records: Records) -> Figure:
         *(
             Line2D([], [], color=GREY, linewidth=0.9, linestyle=style, label=label(model))
             for model, style in LINES.items()
+            if (base["model"] == model).any()
         ),
     ]
     heights = [len(shown[row[0]]) + 4 for row in rows]  # in lines: models, title, scale

@@ -42,8 +42,12 @@ def make(records: Records) -> Figure:
         axis.set_visible(False)
     for axis, dataset in zip(axes.flat, datasets, strict=False):
         _panel(axis, records, dataset, bins[bins["dataset"] == dataset], tested[dataset])
-    key = [Line2D([], [], color=COLORS[m], marker=MARKERS[m], markersize=4, label=label(m)) for m in COLORS]
-    key.append(Line2D([], [], color=GREY, linewidth=0.7, alpha=0.7, label="other rows"))
+    shown = set(bins.loc[bins["dataset"].isin(datasets), "model"])
+    key = [
+        Line2D([], [], color=COLORS[m], marker=MARKERS[m], markersize=4, label=label(m)) for m in COLORS if m in shown
+    ]
+    if shown - set(COLORS):
+        key.append(Line2D([], [], color=GREY, linewidth=0.7, alpha=0.7, label="other rows"))
     key.append(Line2D([], [], color="black", linewidth=0.8, linestyle="--", label="calibrated"))
     figure.legend(handles=key, loc="outside lower center", ncols=3, frameon=False, fontsize=7,
                   title=textwrap.fill(left_out, 90), title_fontsize=7)  # fmt: skip

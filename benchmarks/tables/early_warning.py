@@ -3,17 +3,20 @@
 import pandas as pd
 
 from benchmarks.analysis.families import as_deployed, clock, models_in, varying
+from benchmarks.analysis.people import HIDDEN
 from benchmarks.analysis.records import METRICS, Records
 from benchmarks.analysis.rows import DASH, named
 from benchmarks.analysis.style import label
+from benchmarks.training.variants import BASE
 
 DIAL = "cutoff"
 FOUND = ("precision", "recall")
 
 
 def make(records: Records) -> pd.DataFrame:
-    """A row a family, cut-off and model."""
+    """A row a family, cut-off and model; below them a row a binary dataset and model, at the dataset's one cut-off."""
     rows, labels = [], []
+    hidden: dict[str, None] = {}
     for name, family in varying(records, DIAL).items():
         runs, alerts = as_deployed(family.runs), as_deployed(family.alerts)
         for cutoff in sorted(set(runs[DIAL])):
@@ -21,15 +24,15 @@ def make(records: Records) -> pd.DataFrame:
                 own = runs[(runs[DIAL] == cutoff) & (runs["model"] == model)]
                 seen = alerts[(alerts[DIAL] == cutoff) & (alerts["model"] == model)]
                 labels.append((name, f"{clock(family)} {cutoff:g}", label(model)))
-                row: dict[tuple[str, str], object] = {
-                    (METRICS[family.metric], "mean"): own[family.metric].mean(skipna=False),
-                    (METRICS[family.metric], "sd"): own[family.metric].std(skipna=False),
-                    ("At risk", ""): own["prevalence"].mean(),
-                }
-                for share, found in seen.groupby("share"):
-                    row |= {(f"{what.capitalize()} at {share:.0%}", ""): found[what].mean() for what in FOUND}
-                days = seen["lead"].median()
-                rows.append(row | {("Days left", ""): DASH if pd.isna(days) else f"{days:.0f}", ("Runs", ""): len(own)})
+                rows.append(_row(family.metric, own, seen))
+    runs, alerts = (frame[frame["variant"] == BASE] for frame in (records.runs, records.alerts))
+    for dataset in [name for name in records.datasets if (alerts["dataset"] == name).any()]:
+        for model in models_in(records, alerts[alerts["dataset"] == dataset]):
+            own, seen = (of[(of["dataset"] == dataset) & (of["model"] == model)] for of in (runs, alerts))
+            labels.append((dataset, DASH, label(model)))
+            rows.append(_row(records.metric(dataset), own, seen))
+            if seen["precision"].isna().any():
+                hidden[dataset] = None
     columns = pd.MultiIndex.from_tuples(dict.fromkeys(column for row in rows for column in row)) if rows else None
     index = named(labels, ["Dataset", "Cut-off", "Model"])
     frame = pd.DataFrame(rows, index=index, columns=columns)
@@ -38,8 +41,21 @@ def make(records: Records) -> pd.DataFrame:
         "tested students who are at risk, and, when staff can see a share of the students, those first whom the model "
         "takes for the most at risk: how many of these are (precision) and how many of those at risk are among them "
         "(recall). By chance, precision is the share at risk and recall the share seen. Days left: until the outcome "
-        "shows, the median of those found. Models on their default hyper-parameters; mean over networks, splits and "
-        "seeds. Where a split tests a later run of a course, it alone counts.",
-        "notes": [],
+        "shows, the median of those found. Mean over networks, splits and seeds. Of a family, with a cut-off, models "
+        "have their default hyper-parameters, and where a split tests a later run of a course, it alone counts; of a "
+        "dataset, without one here, they are tuned, and at risk is who has the predicted outcome of the main table.",
+        "notes": [f"{dataset}: a dash among those seen is {HIDDEN} seen in a run." for dataset in hidden],
     }
     return frame
+
+
+def _row(metric: str, runs: pd.DataFrame, alerts: pd.DataFrame) -> dict[tuple[str, str], object]:
+    row: dict[tuple[str, str], object] = {
+        (METRICS[metric], "mean"): runs[metric].mean(),
+        (METRICS[metric], "sd"): runs[metric].std(),
+        ("At risk", ""): runs["prevalence"].mean(),
+    }
+    for share, found in alerts.groupby("share"):
+        row |= {(f"{what.capitalize()} at {share:.0%}", ""): found[what].mean(skipna=False) for what in FOUND}
+    days = alerts["lead"].median()
+    return row | {("Days left", ""): DASH if pd.isna(days) else f"{days:.0f}", ("Runs", ""): len(runs)}
