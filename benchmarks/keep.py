@@ -14,7 +14,8 @@ from benchmarks.analysis import people
 from benchmarks.config import check
 from benchmarks.configfile import read
 from benchmarks.data.storage import write_json
-from benchmarks.plan import probe, work
+from benchmarks.jobs import checksums
+from benchmarks.plan import commands, dry_run, flags_of, probe, work
 
 MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "libraries")
 
@@ -24,8 +25,9 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
 
     Only what `config` (config/<tier>.yaml, or several files as the workflow got them) asks for counts, with what the
     first of several files, the first two, and so on ask for by themselves: the timings of a tier beside larger ones.
-    What earlier configs left in `results` stays behind. Numbers of code that no commit holds, timings at other sizes,
-    and what shows few students of a real dataset are refused.
+    What earlier configs left in `results` stays behind. Numbers of code that no commit holds, those that were made
+    otherwise than `config` asks, damaged ones, timings at other sizes, and what shows few students of a real dataset
+    are refused.
 
     `provenance.json` tells commits (several, where code that a step does not use changed between runs), machine and
     versions, the SHA-256 of the weights that texts were read with (by name; several where they differ), each verb's
@@ -36,7 +38,8 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
     records: list[Path] = []
     timings: dict[Path, None] = {}  # of several configs, each once
     drawn: dict[str, None] = {}
-    for part in config or [Path("config") / f"{results.name}.yaml"]:
+    parts = config or [Path("config") / f"{results.name}.yaml"]
+    for part in parts:
         update_config(asked, read(part))
         check(asked)
         timing = asked["timing"]
@@ -52,7 +55,9 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
         raise SystemExit(f"{output} is there and is no reference: name another folder")
     own = [folder for folder in timings if folder.parts[0] == next(iter(timings)).parts[0]]  # not at larger sizes
     made_of = _made_of(results / folder for folder in [*records, *own])
-    provenance = _summary(list(made_of.values()))
+    check_code(made_of)
+    check_config(made_of, parts)
+    provenance = _summary(_ran(made_of))
     provenance["weights"] = _weights(made_of)
     provenance["probe"] = probe(asked["threads"])
     provenance["gigabytes"] = {"cache": _gigabytes(Path("cache")), "results": _gigabytes(results)}
@@ -75,6 +80,47 @@ def check_sizes(records: Path, suites: dict[str, dict[str, Any]]) -> None:
                 raise SystemExit(
                     f"{records / suite} was timed at {measured}, and the config has {sizes}: time it again"
                 )
+
+
+def check_code(made_of: dict[Path, dict[str, Any]]) -> None:
+    """Raise SystemExit, with the files, where artifacts are damaged or steps ran code that no commit holds."""
+    listed = [folder for folder in made_of if (folder / checksums.FILE).exists()]
+    if damaged := [wrong for folder in listed if (wrong := checksums.damage(folder))]:
+        raise SystemExit("\n".join(damaged))
+    lacking: dict[str, int] = defaultdict(int)
+    for job in _ran(made_of):
+        if job["commit"].endswith("+") or not job["commit"]:
+            for file in job.get("uncommitted") or ["(files of which it is not known)"]:
+                lacking[file] += 1
+    if lacking:
+        files = "".join(f"\n  {file} ({count} steps)" for file, count in sorted(lacking.items()))
+        raise SystemExit(f"steps ran code that no commit holds: commit, and run again{files}")
+
+
+def check_config(made_of: dict[Path, dict[str, Any]], configs: list[Path]) -> None:
+    """Raise SystemExit, with the flags, where steps were called otherwise than `configs`, or the first of them, ask."""
+    asked: dict[str, dict[str, list[str]]] = {}
+    for count in range(1, len(configs) + 1):
+        for command in commands(dry_run(*configs[:count], everything=True)):
+            flags = flags_of(command)
+            if "--output" in flags:
+                asked[flags["--output"][0]] = flags
+    differences: dict[str, int] = defaultdict(int)
+    for job in _ran(made_of):
+        found = flags_of(job["command"])
+        planned = asked.get(found["--output"][0], found)
+        for flag in sorted(found.keys() | planned.keys()):
+            ours, theirs = (shlex.join(flags.get(flag, ["(not given)"])) for flags in (found, planned))
+            if ours != theirs:
+                differences[f"{job['command'].split()[1]} {flag}: {ours}, and the config asks for {theirs}"] += 1
+    if differences:
+        lines = "".join(f"\n  {line} ({count} steps)" for line, count in differences.items())
+        raise SystemExit(f"results were made otherwise than {shlex.join(map(str, configs))} asks: run it again{lines}")
+
+
+def _ran(made_of: dict[Path, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps that ran, each once."""
+    return [job for job in {job["command"]: job for job in made_of.values()}.values() if "skipped" not in job]
 
 
 def check_people(records: list[Path], networks: Path) -> None:
@@ -124,11 +170,8 @@ def _words(part: str) -> Iterator[str]:
             pending += value.values() if isinstance(value, dict) else value
 
 
-def _summary(made_of: list[dict[str, Any]]) -> dict[str, Any]:
-    ran = [job for job in {job["command"]: job for job in made_of}.values() if "skipped" not in job]
+def _summary(ran: list[dict[str, Any]]) -> dict[str, Any]:
     values: dict[str, list[Any]] = {key: [] for key in MACHINE}
-    if uncommitted := [job["command"] for job in ran if job["commit"].endswith("+")]:
-        raise SystemExit(f"{len(uncommitted)} steps ran code that no commit holds: commit, and run again")
     verbs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for job in ran:
         verbs[job["command"].split()[1]].append(job)

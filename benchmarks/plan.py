@@ -68,9 +68,10 @@ def run(config: Path = Path("config/default.yaml"), reference: Path = REFERENCE)
         print(line)
 
 
-def dry_run(config: Path) -> str:
-    """Snakemake's plan with the jobs' commands."""
-    call = [sys.executable, "-P", "-m", "snakemake", "--dry-run", "--printshellcmds", "--configfile", str(config)]
+def dry_run(*configs: Path, everything: bool = False) -> str:
+    """Snakemake's plan with the jobs' commands; with those that are done, too, where `everything` is asked for."""
+    call = [sys.executable, "-P", "-m", "snakemake", "--dry-run", "--printshellcmds"]
+    call += ["--forceall"] * everything + ["--configfile", *map(str, configs)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
@@ -90,10 +91,8 @@ def commands(dry_run: str) -> list[str]:
 
 def work(command: str) -> Work:
     """What a call of `sgn` does, as its flags tell."""
-    words = shlex.split(command.split(" &> ")[0])[1:]
-    while words[0].startswith("--"):  # of sgn itself, before the verb
-        words = words[2:]
-    verb, flags = words[0], _flags(words[1:])
+    verb, *_ = words = _words(command)
+    flags = _flags(words[1:])
     of = functools.partial(Work, verb)
     times = functools.partial(_times, flags)
     if verb == "each":
@@ -112,6 +111,19 @@ def work(command: str) -> Work:
         kept = recipe["tokens"] * encoder(recipe["weights"])[1] if verb == "encode" else 0
         return of(finetunings=count, size=_passes(verb, recipe, count), kept=kept)
     return of()
+
+
+def flags_of(command: str) -> dict[str, list[str]]:
+    """Values by flag of a call of `sgn`."""
+    return _flags(_words(command)[1:])
+
+
+def _words(command: str) -> list[str]:
+    """The verb and what follows it."""
+    words = shlex.split(command.split(" &> ")[0])[1:]
+    while words[0].startswith("--"):  # of sgn itself, before the verb
+        words = words[2:]
+    return words
 
 
 def _flags(words: list[str]) -> dict[str, list[str]]:

@@ -95,6 +95,9 @@ def config(bert: Path) -> dict:
 def workflow(folder: Path, bert: Path) -> Path:
     copy_workflow(folder)
     (folder / "config" / "default.yaml").write_text(yaml.safe_dump(config(bert), sort_keys=False), encoding="utf-8")
+    me = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"]
+    for call in (["init", "-q"], ["add", "."], [*me, "commit", "-qm", "All of it"]):
+        subprocess.run(["git", *call], cwd=folder, check=True, capture_output=True)
     return folder
 
 
@@ -309,6 +312,10 @@ def test_a_reference_holds_all_that_tables_need(finished: Path, small_bert: Path
     done = run(keep, finished)
     shutil.rmtree(stale)
     assert done.returncode == 0, done.stderr
+    with changed(finished / CONFIG, "trials: 2", "trials: 3"):
+        refused = run(keep, finished)
+    assert refused.returncode != 0
+    assert "tune --trials: 2, and the config asks for 3 (3 steps)" in refused.stderr
     assert sorted(folder.name for folder in (reference / "records").iterdir()) == ["phase", "reed", "synthetic"]
     provenance = json.loads((reference / "provenance.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256((small_bert / "model.safetensors").read_bytes()).hexdigest()

@@ -6,9 +6,10 @@ Raises SourceError for a file that Python cannot read, or that lacks what is loo
 
 import ast
 import hashlib
+import re
 import symtable
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, reduce
 from pathlib import Path
@@ -47,13 +48,35 @@ def code_hash(*names: str, root: Path = ROOT, computes: bool = False) -> str:
     Comments, docstrings and formatting do not count. Where only what `computes` is asked for, as in keys of the cache,
     neither does PLUMBING, nor what is said to people.
     """
+    found = _reached(names, root, computes)
+    return hashlib.sha256("\n".join(found[file] for file in sorted(found)).encode()).hexdigest()[:16]
+
+
+def files(*names: str, root: Path = ROOT) -> list[Path]:
+    """The files of these modules and of all of ours that they import."""
+    return sorted(_reached(names, root, computes=False))
+
+
+def _reached(names: Iterable[str], root: Path, computes: bool) -> dict[Path, str]:
+    """What these modules are made of, file by file."""
     pending, found = [module_file(name, root) for name in names], dict[Path, str]()
     while pending:
         file = pending.pop()
         if file not in found and not (computes and any(file.is_relative_to(root / folder) for folder in PLUMBING)):
             found[file], imported = _parsed(file, root, computes)
             pending += imported
-    return hashlib.sha256("\n".join(found[file] for file in sorted(found)).encode()).hexdigest()[:16]
+    return found
+
+
+def mentioned(text: str, root: Path = ROOT) -> list[str]:
+    """The modules of ours, and the Python files, that a text names, be it a word or JSON."""
+    words = dict.fromkeys(re.findall(r"[^\s\"'{}\[\]:,=]+", text))
+    return [word for word in words if ((root / word).is_file() and word.endswith(".py")) or _dotted(word, root)]
+
+
+def _dotted(word: str, root: Path) -> bool:
+    """Whether a word is the import path of a file of ours."""
+    return re.fullmatch(r"\w+(\.\w+)+", word) is not None and _is_ours(word, root)
 
 
 def literal(name: str, variable: str, root: Path = ROOT) -> object:

@@ -27,7 +27,7 @@ import psutil
 
 from benchmarks.jobs import checksums, gpus, outcome
 from benchmarks.jobs.outcome import ANOTHER_RUN, FAILED, OK, Outcome
-from benchmarks.jobs.provenance import provenance
+from benchmarks.jobs.provenance import now, provenance
 
 OUTPUTS = ("--output", "--sealed-output")
 POLL_SECONDS = 0.2
@@ -74,9 +74,10 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
     if result is None:
         renamed = dict(zip(map(str, outputs), map(str, parts), strict=True))
         worker = [verb, *(renamed.get(flag, flag) for flag in flags)]
+        sources = provenance(limits.threads, [f"benchmarks.{verb.replace('-', '_')}", *flags])
         with gpus.held(limits.gpu_shares) as gpu:
             result, used = _work(worker, parts[0], limits, gpu, origin, above)
-        record = {"command": shlex.join(["sgn", verb, *flags]), **used, **provenance(limits.threads)}
+        record = {"command": shlex.join(["sgn", verb, *flags]), **used, "ended": now(), **sources}
     else:
         record = {"command": shlex.join(["sgn", verb, *flags]), "skipped": f"{result.origin}: {result.status}"}
 
