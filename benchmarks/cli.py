@@ -47,6 +47,7 @@ VERBS = {
     "compare-timing": Verb("what is faster or slower in one record of timings than in another"),
     "check-controls": Verb("whether rows that must fail do, and none beats the oracle; exit status 1 if not"),
     "cards": Verb("prepared datasets to the generated block of their data cards"),
+    "cache": Verb("what lies in the cache, and the removal of what no results were made with"),
     "keep": Verb("results of a tier to a reference that can be committed"),
     "summary": Verb("which cells are empty, why, and how to retry them; exit status 1 if any failed"),
 }

@@ -3,6 +3,8 @@
 Started by `benchmarks.jobs.supervise`, which sees to all that a process cannot tell of itself.
 """
 
+import json
+import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +36,10 @@ def work(verb: str, flags: Sequence[str]) -> int:
         reason = said(error) if status == FAILED else str(error)
         Outcome(status, reason, needs=needs_of(error)).write(part)
         return 1
+    if used := getattr(sys.modules.get("benchmarks.data.cache"), "USED", None):
+        record = part / "provenance.json"
+        told = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+        record.write_text(json.dumps(told | {"cache": sorted(used)}), encoding="utf-8")
     if not is_artifact(part):  # a verb may have more to say
         Outcome(OK).write(part)
     return 0

@@ -1,6 +1,8 @@
 """The cache: a hit equals a miss, a kill leaves nothing, two processes make one entry."""
 
+import json
 import multiprocessing
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +13,8 @@ import pytest
 import torch
 from conftest import random_graph
 
-from benchmarks.data.cache import arrays, fingerprint, folder
+from benchmarks import cache as cache_verb
+from benchmarks.data.cache import USED, arrays, fingerprint, folder
 from benchmarks.jobs import checksums
 from benchmarks.jobs.environment import environment
 from benchmarks.training import views
@@ -147,3 +150,29 @@ def test_results_of_another_environment_are_not_taken(monkeypatch: pytest.Monkey
     assert here.items() >= environment("cpu").items()
     monkeypatch.setattr(views, "environment", lambda device: environment(device) | {"numpy": "1.0"})
     assert fingerprint(views.arithmetic(cpu)) != fingerprint(here)
+
+
+def test_the_cache_is_shown_and_pruned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What results were made with stays, and so does what was used of late."""
+    kept, old, new = (str(n) * 40 for n in range(3))
+    for key in (kept, old, new):
+        arrays(tmp_path / "cache", "runs", key, lambda: {"a": np.arange(3)})
+    for suffix in ("log", "log.sums", "log.flock"):
+        file = tmp_path / "cache" / "studies" / f"{old[:32]}.{suffix}"
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    for path in (tmp_path / "cache").glob("*/*"):
+        if not path.name.startswith("2"):
+            os.utime(path, (0, 0))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "provenance.json").write_text(json.dumps({"cache": [f"runs/{kept[:32]}"]}))
+    show = {"cache": tmp_path / "cache", "results": tmp_path / "results"}
+    cache_verb.run(**show)
+    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert (lines["runs"][1], lines["runs"][-2], lines["studies"][1]) == ("3", "2", "1")
+    assert len(list((tmp_path / "cache" / "runs").iterdir())) == 6, "to look removes nothing"
+    cache_verb.run(**show, prune=True)
+    left = {path.name[0] for path in (tmp_path / "cache").glob("*/*")}
+    assert left == {"0", "2"}
+    arrays(tmp_path / "cache", "runs", old, lambda: {"a": np.arange(3)})
+    assert {f"runs/{key[:32]}" for key in (kept, old, new)} <= USED

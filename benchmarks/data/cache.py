@@ -16,6 +16,9 @@ from filelock import FileLock
 
 from benchmarks.jobs import checksums
 
+USED: set[str] = set()
+"""Entries that this process has taken or made: what its results are made with."""
+
 
 def fingerprint(*parts: Any) -> str:
     """SHA-256 over JSON values, arrays, tensors and dataclasses of these, order and types included."""
@@ -62,6 +65,7 @@ def folder(root: Path, kind: str, key: str, make: Callable[[Path], None]) -> Pat
             part.replace(entry)
             checksums.keep(entry.parent)
         os.utime(entry)  # when it was last used
+    USED.add(f"{kind}/{entry.name}")
     return entry
 
 

@@ -15,9 +15,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
+from benchmarks.data.cache import USED
+
 
 def read(journal: Path) -> dict[int, FrozenTrial]:
     """Journaled trials by their number, which is not their place where several processes finish trials."""
+    USED.add(f"{journal.parent.name}/{journal.stem}")
     return {trial.user_attrs["number"]: trial for trial in _open(journal).trials}
 
 
