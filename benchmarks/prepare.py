@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data import raw
-from benchmarks.data.content import sha256
 from benchmarks.data.dataset import check_classes
 from benchmarks.data.edges import simple
 from benchmarks.data.leaks import suspicions
@@ -38,6 +37,4 @@ def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, out
     for line in found:
         print(line)
     save_dataset(replace(dataset, remarks=(*dataset.remarks, *found)), output, sealed_output)
-    unread = {name for name, pinned in getattr(module, "FILES", {}).items() if pinned} - set(raw.needed(module, own))
-    read = {n: sums for n, sums in raw.contents(make, own, mirror, sha256).items() if n not in unread}
-    write_json(output / "provenance.json", {"raw": read})
+    write_json(output / "provenance.json", {"raw": raw.used(module, own, mirror)})

@@ -13,7 +13,7 @@ from benchmarks.data.predictions import Run, Sides, save
 from benchmarks.data.storage import load_truth, read_json
 from benchmarks.jobs import outcome
 from benchmarks.jobs.modules import load
-from benchmarks.jobs.outcome import FAILED, LOSSES, Outcome, said
+from benchmarks.jobs.outcome import FAILED, LOSSES, Outcome, needs_of, said
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training import edits
@@ -91,7 +91,7 @@ def run(
             make = functools.partial(predictions_of, module, config, views, test, seed, report, name)
             made = caching.arrays(cache, "runs", key, make)
         except LOSSES as error:
-            if variant == BASE:
+            if variant == BASE or needs_of(error):  # a full disk is no fault of a variant's
                 raise
             failed[variant] = Outcome(FAILED, said(error))  # loses its own cells only
             progress.step(f"{name} failed: {failed[variant].reason}")

@@ -1,5 +1,6 @@
 """What holds for every dataset file; what each of them means is tested in tests/datasets/."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -209,6 +210,9 @@ def test_the_example_builds_its_graph_at_the_cutoff(tmp_path: Path) -> None:
     prepare.run(*asked, tmp_path / "data", tmp_path / "sealed")
     graph = load_graph(tmp_path / "data")
     assert len(graph) == 38
+    assert read_json(tmp_path / "data" / "provenance.json")["raw"] == {
+        name: hashlib.sha256((course / name).read_bytes()).hexdigest() for name in ("students.csv", "posts.csv")
+    }
     kept = posts[(posts["day"] <= 28) & posts["student"].isin(names[2:])]
     assert graph.x[:, 0].sum() == len(kept)
     assert graph.weights.sum() == (kept["answers"].isin(names[2:]) & (kept["answers"] != kept["student"])).sum()

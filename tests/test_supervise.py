@@ -17,6 +17,7 @@ from conftest import ROOT, learnable, run
 from safetensors.torch import save_file
 
 from benchmarks import score, workflow
+from benchmarks import train as train_verb
 from benchmarks.config import ConfigError
 from benchmarks.data import parquet, predictions
 from benchmarks.data.storage import save_dataset, write_json
@@ -160,6 +161,16 @@ def test_a_broken_model_leaves_its_reason(
     assert ended.origin == "results/t/predictions/toy/broken"
     folder = place / "results/t/predictions/toy/broken"
     assert sorted(p.name for p in folder.iterdir()) == ["checksums.json", "outcome.json", "provenance.json"]
+
+
+def test_a_full_disk_is_no_fault_of_a_variant(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would lose its cells for good, for who asks again gets "Nothing to be done" after a step that ended well."""
+    body = "if not view.graph.edges.numel(): raise OSError(28, 'No space left on device')\n    report(1, 0.5)"
+    (place / "model.py").write_text(MODEL.format(body=body, value="0.5"), encoding="utf-8")
+    monkeypatch.chdir(place)
+    asked = (Path("results/t/data/toy"), str(place / "model.py"), ["0"], [0], 2, 1, Path("cache"), "cpu", place)
+    with pytest.raises(OSError, match="No space left"):
+        train_verb.run(*asked, variants={"no edges": {"graph": "no_edges"}})
 
 
 def test_a_model_may_be_called_as_a_library_is(place: Path) -> None:

@@ -8,7 +8,7 @@ import inspect
 import lzma
 import sys
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -105,27 +105,43 @@ def needed(module: ModuleType, options: Mapping[str, Any]) -> list[str]:
     return list(module.needed(**asked))
 
 
-def contents(
-    make: str, options: Mapping[str, Any], mirror: Path, checksum: Callable[[Path], str] = content.remembered
-) -> dict[str, str]:
+def contents(make: str, options: Mapping[str, Any], mirror: Path) -> dict[str, str]:
     """SHA-256, by name, of raw files that the dataset module `make` may read; for planning, so nothing is imported.
 
     Those of its FILES that lie in the mirror or in data/ (both, where they differ), and those that are to be
     downloaded, as they are pinned; where it lists none, all in its FOLDER; and what `options` name, as files or
-    folders. Other files may have been there before or come later: what is made of these stays the same.
+    folders. So it makes no difference whether a file was there before a run or was downloaded by it.
     """
     folder, files, urls = (literal(make, name) for name in ("FOLDER", "FILES", "URLS"))
-    places = [place / folder for place in (mirror, DOWNLOADS)] if isinstance(folder, str) else []
     listed, known = (value if isinstance(value, dict) else {} for value in (files, urls))
-    copies = {name: [place / name for place in places if (place / name).is_file()] for name in listed}
+    found = _contents(folder, listed or None, options, mirror, content.remembered)
+    return found | {name: listed[name] for name in known if name in listed and name not in found}
+
+
+def used(module: ModuleType, options: Mapping[str, Any], mirror: Path) -> dict[str, str]:
+    """The same of those that a dataset has been made of, for its provenance."""
+    asked, files = needed(module, options), getattr(module, "FILES", {})
+    listed = [name for name in files if name in asked or not files[name]]
+    return _contents(getattr(module, "FOLDER", None), listed if files else None, options, mirror, content.sha256)
+
+
+def _contents(
+    folder: object,
+    listed: Iterable[str] | None,
+    options: Mapping[str, Any],
+    mirror: Path,
+    checksum: Callable[[Path], str],
+) -> dict[str, str]:
+    """Checksums of files in `folder`, those `listed` or else all, and of what options name."""
+    places = [place / folder for place in (mirror, DOWNLOADS)] if isinstance(folder, str) else []
+    copies = {name: [place / name for place in places if (place / name).is_file()] for name in listed or ()}
     named = [(word, base / word) for word in _words(options) for base in (Path(), *places)]
-    for name, path in named if listed else [*named, *(("", place) for place in places)]:
+    everything = [("", place) for place in places] if listed is None else []
+    for name, path in [*named, *everything]:
         inside = [path] if path.is_file() else [] if holds(path, Path()) else content.files_in([path])
         for file in inside:
             copies.setdefault(str(Path(name) / file.relative_to(path)), []).append(file)
-    found = {name: sorted({checksum(file) for file in files}) for name, files in copies.items() if files}
-    to_come = {name: [listed[name]] for name in known if name in listed and name not in found}
-    return {name: " ".join(sums) for name, sums in (found | to_come).items()}
+    return {name: " ".join(sorted({checksum(file) for file in files})) for name, files in copies.items() if files}
 
 
 def _words(value: Any) -> Iterator[str]:

@@ -77,12 +77,12 @@ def read(folder: Path) -> Outcome:
 
 
 def needs_of(error: BaseException) -> dict[str, Any]:
-    """With what it is worth a new attempt: what the error says itself, or another run where disk or memory was full."""
+    """With what it is worth a new attempt: what the error, or one that it comes from, needs; else there is nothing."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(needs := getattr(seen, "needs", None), dict) and needs:
             return needs
-        if isinstance(seen, MemoryError) or (isinstance(seen, OSError) and seen.errno in FULL):
+        if isinstance(seen, OSError) and seen.errno in FULL:
             return ANOTHER_RUN
         seen = seen.__cause__ or seen.__context__
     return {}

@@ -59,7 +59,7 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
 
     `passes_on`: where an artifact among the flags has failed, its outcome is this step's, too.
     """
-    outputs = [Path(value) for flag, value in itertools.pairwise(flags) if flag in OUTPUTS]
+    outputs = [Path(value) for out in OUTPUTS for flag, value in itertools.pairwise(flags) if flag == out]
     if not outputs:
         raise SystemExit(f"sgn {verb}: --output FOLDER is missing")
     above = _snakemakes()
