@@ -1,6 +1,9 @@
 """The encoder against plain transformers, whatever the batching, deduplication and caching of frozen layers."""
 
 import itertools
+import socket
+import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -401,6 +404,21 @@ def test_weights_that_are_nowhere_are_not_available(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
     with pytest.raises(NotAvailableError, match="give its path as the recipe's `weights`"):
         weights.load("nobody/nothing", None)
+
+
+def test_a_silent_hub_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        closing = threading.Timer(30, silent.close)
+        closing.start()
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        monkeypatch.setattr(weights, "HUB_SECONDS", 0.2)
+        began = time.monotonic()
+        with pytest.raises(NotAvailableError, match=r"does not give them \(ReadTimeout; .* give its path"):
+            weights.load("nobody/nothing", None)
+        closing.cancel()
+    assert time.monotonic() - began < 20, "seconds, and it would have waited for ever"
 
 
 def test_pickled_weights_are_not_read(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ from benchmarks.jobs.outcome import NotAvailableError
 from benchmarks.training.places import WANTED, local
 from sgn.encoder import structure_of
 
+HUB_SECONDS = 5
+"""How long the hub may be silent: a network that drops packets would never say that it is not there."""
+
 
 @dataclass(frozen=True)
 class Pretrained:
@@ -99,17 +102,32 @@ def _find(name: str) -> Path:
     """Folder with a model's files."""
     if folder := local(name):
         return folder
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, set_client_factory, snapshot_download
 
     try:
         return Path(snapshot_download(name, allow_patterns=list(WANTED), local_files_only=True))
     except Exception:  # not cached; the hub's client raises several kinds
+        constants.HF_HUB_DISABLE_XET = True  # a way of its own, which keeps no limit of ours
+        set_client_factory(_client)
         try:
-            return Path(snapshot_download(name, allow_patterns=list(WANTED), etag_timeout=5))
+            return Path(snapshot_download(name, allow_patterns=list(WANTED)))
         except Exception as error:
+            said = type(error.__cause__ or error).__name__
             raise NotAvailableError(
-                f"weights of {name!r} are not here and the hub cannot be reached ({type(error).__name__}): put the "
-                "model's folder (config.json, tokenizer files, model.safetensors) somewhere and give its path as the "
-                "recipe's `weights`",
+                f"weights of {name!r} are not here, and {constants.ENDPOINT} does not give them ({said}; it may be "
+                f"silent for {HUB_SECONDS} seconds): put the model's folder (config.json, tokenizer files, "
+                "model.safetensors) somewhere and give its path as the recipe's `weights`",
                 {"weights": name},
             ) from error
+
+
+def _client() -> Any:
+    """The hub's HTTP client, with a limit on each wait of each request; its own callers ask for none."""
+    from huggingface_hub.utils._http import default_client_factory
+
+    def limit(request: Any) -> None:
+        request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), HUB_SECONDS)
+
+    client = default_client_factory()
+    client.event_hooks = {**client.event_hooks, "request": [*client.event_hooks["request"], limit]}
+    return client
