@@ -25,11 +25,12 @@ include: "rules/common.smk"
 
 
 rule all:
-    """Every table and figure of the tier, and controls that hold."""
+    """Every table and figure of the tier, controls that hold, and no cell that failed."""
     default_target: True
     input:
         OUTPUTS,
         f"results/{TIER}/controls.txt",
+        f"results/{TIER}/cells.txt",
 
 
 include: "rules/data.smk"
@@ -46,5 +47,9 @@ onstart:
 
 
 onsuccess:
-    shell("sgn summary --workflow {COMMAND:q} --records-of {ALL_RECORDS} {FAMILY_RECORDS} || true")
+    shell(SUMMARY)
     print(f"Tables are in results/{TIER}/tables/, figures in results/{TIER}/figures/.")
+
+
+onerror:
+    shell(SUMMARY)

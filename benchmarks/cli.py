@@ -61,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Benchmark suite for student graph networks. `sgn VERB --help` lists a verb's flags.",
         epilog="verbs:\n" + "\n".join(f"  {name:<12} {verb.help}" for name, verb in VERBS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--minutes", type=float, default=60, help="time limit of a supervised verb (default 60)")
     parser.add_argument(
@@ -80,7 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     verb = VERBS[args.verb]
     try:
-        if verb.supervised and not {"-h", "--help"} & set(args.flags):
+        if verb.supervised:
+            flags.check(args.verb, args.flags)
             from benchmarks.jobs.supervise import Limits, supervise
 
             limits = Limits(args.minutes * 60, args.memory_mb / 1000, args.threads, args.gpu_shares)

@@ -238,7 +238,9 @@ def estimate(jobs: list[Work], measured: dict[str, Any], here: dict[str, float],
         lines.append(
             f"{verb:<12} {len(found):>5} {trainings:>10,} {finetunings:>13,} {seconds / 60:>8.1f} {memory:>5.1f}"
         )
-    unknown = sorted({job.verb for job in jobs} - measured["verbs"].keys() - {"table", "figure", "check-controls"})
+    unknown = sorted(
+        {job.verb for job in jobs} - measured["verbs"].keys() - {"table", "figure", "check-controls", "summary"}
+    )
     gigaflops = 2 * 512**3 / here["product"] / 1e9
     probed = (
         f"{gigaflops:.0f} GFLOP/s a job, {here['step'] * 1e3:.1f} ms a training step, {here['start']:.1f} s a start"

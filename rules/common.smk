@@ -51,6 +51,9 @@ FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in FAMILIES]
 TIMING = f"results/{TIER}/{config['timing']['folder']}"
 TIMINGS = [f"{TIMING}/records/{suite}" for suite in config["timing"]["suites"]]
 TIMINGS += [f"{TIMING}/records/cost-{dataset}" for dataset in config["timing"]["cost"]]
+SUMMARY = (
+    "sgn summary --workflow {COMMAND:q} --records-of {ALL_RECORDS} {FAMILY_RECORDS} --timings-of {TIMINGS} || true"
+)
 DEVICE = device_for(config["device"])
 ON_CPU = in_words(environment())
 ON_DEVICE = in_words(environment(name_of(DEVICE)))

@@ -1,5 +1,5 @@
 # IN: records of all datasets. OUT: results/{tier}/tables/{name}.{csv,md,tex}, results/{tier}/figures/{name}.{svg,pdf,png},
-# results/{tier}/controls.txt.
+# results/{tier}/controls.txt, results/{tier}/cells.txt.
 
 
 rule table:
@@ -76,3 +76,27 @@ rule check_controls:
         " --families-of {input.families:q}"
         " {params.workflow}"
         " --output {output:q} &> {log:q}"
+
+
+rule check_cells:
+    """Fail where a cell has; after all else, which stays. What is said of each cell is printed when all has ended."""
+    input:
+        records=ALL_RECORDS,
+        families=FAMILY_RECORDS,
+        timings=TIMINGS,
+        outputs=ancient(OUTPUTS),
+    output:
+        "results/{tier}/cells.txt",
+    log:
+        "logs/{tier}/check_cells.log",
+    params:
+        code=code_of("benchmarks.summary"),
+        environment=ON_CPU,
+        workflow=flag("--workflow", COMMAND),
+    message:
+        "check_cells: whether one has failed"
+    shell:
+        "sgn summary"
+        " --records-of {input.records:q} {input.families:q}"
+        " --timings-of {input.timings:q}"
+        " {params.workflow} > {output:q} 2> {log:q}"

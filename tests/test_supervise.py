@@ -16,7 +16,7 @@ import torch
 from conftest import ROOT, learnable, run
 from safetensors.torch import save_file
 
-from benchmarks import score, workflow
+from benchmarks import cli, score, workflow
 from benchmarks import train as train_verb
 from benchmarks.config import ConfigError
 from benchmarks.data import parquet, predictions
@@ -231,6 +231,40 @@ def test_what_a_job_started_ends_with_it(place: Path) -> None:
     started = (place / "pids").read_text(encoding="utf-8").split()
     assert len(started) == 2
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+EACH = "each --grid {} --output results/t/predictions/toy/broken --command"
+WRONG = {  # flags, and what is said of them
+    "train --sedes 1": "the following arguments are required",
+    "{train} --sedes 1": "unrecognized arguments: --sedes 1",
+    "{train} --seed 1": "unrecognized arguments: --seed 1",
+    "{train} --epochs two": "argument --epochs: invalid int value: 'two'",
+    "{train} --settings {{": "argument --settings: invalid loads value",
+    "{train} --output": "argument --output: expected one argument",
+    "{train} --output=elsewhere": "expected --output FOLDER, in two words",
+    "{each} {cell} --sedes 1": "unrecognized arguments: --sedes 1",
+    "table --nmae main": "the following arguments are required",
+    "--minuets 1 {train}": "invalid choice: '1'",
+    "trian --seeds 1": "invalid choice: 'trian'",
+}
+
+
+@pytest.mark.parametrize(("asked", "said"), WRONG.items(), ids=WRONG)
+def test_a_wrong_flag_ends_with_2_and_without_an_artifact(
+    place: Path, asked: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    outcome.Outcome("failed", "no luck", "results/t/data/toy").write(
+        Path("results/t/data/toy")
+    )  # or would be passed on
+    words = flags(place)
+    given = " ".join(words[:-2] if "=" in asked else words)
+    try:
+        status = cli.main(asked.format(train=given, each=EACH, cell=" ".join(words[:-2])).split())
+    except SystemExit as end:
+        status = end.code
+    assert (status, list(place.glob("results/t/predictions/*/*"))) == (2, [])
+    assert said in capsys.readouterr().err
 
 
 def test_what_follows_passes_the_outcome_on(place: Path) -> None:

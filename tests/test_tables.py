@@ -231,6 +231,14 @@ def test_summary_names_causes_and_commands(folders: list[Path], capsys: pytest.C
     assert "failed: toy/gcn" in said
     assert "again: snakemake --cores all -R results/default/data/far" in said
     assert summary.run(folders[1:], CALL) == 0, "what is not available here has not failed"
+    lost, absent = folders[0].parent / "cost-toy", folders[0].parent / "nowhere"
+    lost.mkdir()
+    for status, reason in (("failed", "killed by SIGKILL"), ("not available", "no raw file")):
+        Outcome(status, reason, "results/default/timing/records/cost-toy").write(lost)
+        assert summary.run(folders[1:], CALL, [lost]) == int(status == "failed")
+        assert f"{status}: {lost}\n  why: {reason}\n  again: {CALL} -R results/def" in capsys.readouterr().out
+    assert summary.run([*folders[1:], absent], CALL) == 1
+    assert f"missing: {absent}\n  why: a job before it has not ended" in capsys.readouterr().out
 
 
 def test_a_failed_variant_loses_its_own_row(folders: list[Path]) -> None:

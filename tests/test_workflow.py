@@ -150,7 +150,8 @@ def changed(file: Path, old: str, new: str) -> Iterator[None]:
         file.unlink() if before is None else file.write_text(before, encoding="utf-8")
 
 
-OUTPUTS = {"score": 1, "table": 2, "figure": 1, "check_controls": 1}
+CHECKS = {"check_controls": 1, "check_cells": 1}
+OUTPUTS = {"score": 1, "table": 2, "figure": 1, **CHECKS}
 FAMILY = {"train_family": 1, "score_family": 1}
 MLP, GCN, CONFIG = "baselines/mlp.py", "baselines/gcn.py", "config/default.yaml"
 NEW_LINE = ("def make(", "CHANGED = True\n\n\ndef make(")
@@ -176,7 +177,7 @@ CHANGES = {  # what is changed, and the jobs that this asks for: where two chang
             ("benchmarks/tables/classes.py", *NEW_LINE),
             (CONFIG, "- main\n- classes", "- main\n- ablations\n- classes"),
         ],
-        {"figure": 1, "table": 1 + 1, "check_controls": 1},  # the check waits for each output that there is
+        {"figure": 1, "table": 1 + 1, **CHECKS},  # the checks wait for each output that there is
     ),
     "a new seed": (
         [(CONFIG, "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n")],
@@ -213,31 +214,49 @@ def test_a_change_runs_what_it_must(finished: Path, edits: list[tuple[str, str, 
         assert plan(finished) == Counter(jobs)
 
 
-def test_a_control_that_fails_ends_the_workflow_after_all_outputs_are_there(finished: Path) -> None:
-    """And is asked for again, until it holds; nothing else is made anew or lost by it."""
-    file, verdict = (
-        finished / "results" / "smoke" / name for name in ("records/synthetic/controls.parquet", "controls.txt")
-    )
-    sums = file.with_name("checksums.json")
+LEAK = {"dataset": "synthetic", "control": "permuted labels", "model": "bert-gcn", "variant": "permuted labels"}
+LEAK |= {"runs": 5, "value": 0.3, "error": 0.01, "freedom": 4.0}
+LOST = {"dataset": "synthetic", "model": "gcn", "variant": "base", "status": "failed", "reason": "no luck"}
+LOST |= {"origin": "results/smoke/tuning/synthetic/gcn"}
+BAD_ENDS = {  # the file that is spoilt, by what, the job that fails, what is said
+    "a control": ("controls", LEAK, "FAILS: synthetic: BERT+GCN, permuted labels ranks at chance: off by +0.300"),
+    "a cell": (
+        "cells",
+        LOST,
+        "failed: synthetic/gcn\n  why: no luck\n  again: snakemake --cores all -R results/smoke/tuning",
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "row", "said"), BAD_ENDS.values(), ids=BAD_ENDS)
+def test_what_fails_ends_the_workflow_after_all_outputs_are_there(
+    finished: Path, kind: str, row: dict, said: str
+) -> None:
+    """And is asked for again, until it holds; nothing else is made anew or lost by it; the summary is printed."""
+    name = "controls" if kind == "controls" else "outcomes"
+    file, verdict = finished / f"results/smoke/records/synthetic/{name}.parquet", finished / f"results/smoke/{kind}.txt"
+    sums, check = file.with_name("checksums.json"), Counter({f"check_{kind}": 1})
     sound, listed, outputs = file.read_bytes(), sums.read_bytes(), held_to_bytes(finished)
-    leak = {"dataset": "synthetic", "control": "permuted labels", "model": "bert-gcn", "variant": "permuted labels"}
-    leak |= {"runs": 5, "value": 0.3, "error": 0.01, "freedom": 4.0}
     verdict.unlink()
     try:
-        pd.DataFrame([leak]).to_parquet(file)
-        sums.unlink()  # a leak, not damage
-        done = run(["snakemake", "--cores", "2"], finished)
-        assert done.returncode != 0
-        failure = "FAILS: synthetic: BERT+GCN, permuted labels ranks at chance: off by +0.300"
-        assert failure in done.stdout + done.stderr
-        assert not verdict.exists()
+        rows = pd.read_parquet(file) if kind == "cells" else pd.DataFrame()
+        kept = rows[rows["model"] != row["model"]].to_dict("records") if kind == "cells" else []
+        pd.DataFrame([*kept, row]).to_parquet(file)
+        sums.unlink()  # a leak or a loss, not damage
+        for _ in range(2):
+            assert plan(finished) == check
+            done = run(["snakemake", "--cores", "2"], finished)
+            assert done.returncode == 1
+            assert said in done.stdout + done.stderr
+            assert " of 10 cells are filled." in done.stdout + done.stderr
+            assert not verdict.exists()
     finally:
         file.write_bytes(sound)
         sums.write_bytes(listed)
-    assert plan(finished) == Counter({"check_controls": 1})
+    assert plan(finished) == check
     done = run(["snakemake", "--cores", "2"], finished)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert verdict.read_text(encoding="utf-8").startswith("0 of ")
+    assert verdict.read_text(encoding="utf-8").startswith({"controls": "0 of ", "cells": "8 of 10"}[kind])
     assert held_to_bytes(finished) == outputs
 
 

@@ -5,13 +5,35 @@ Parameters before a `/` are given without a flag.
 """
 
 import argparse
+import ast
 import importlib
 import inspect
 import json
 import types
 import typing
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
+
+OUTPUTS = ("--output", "--sealed-output")
+"""Flags of the folders that a verb fills."""
+
+
+def check(verb: str, flags: Sequence[str]) -> None:
+    """End the process with status 2, as argparse does, where flags are wrong.
+
+    `run` is taken as it is written, without its body, so that nothing which the verb imports is loaded.
+    """
+    file = Path(__file__).parents[1] / f"{verb.replace('-', '_')}.py"
+    written = ast.parse(file.read_bytes(), file)
+    run = next(node for node in written.body if isinstance(node, ast.FunctionDef) and node.name == "run")
+    names: dict[str, Any] = {"Path": Path, "Any": Any}
+    exec(compile(ast.Module([run], []), file, "exec"), names)
+    given = _parser(verb, names["run"]).parse_args(flags)
+    if getattr(given, "command", None):
+        inner, *asked = given.command
+        outputs = [word for flag in OUTPUTS if flag in flags for word in (flag, str(given.output))]
+        check(inner, [*(word.replace("{options}", "{}") for word in asked), *outputs])
 
 
 def call(verb: str, flags: Sequence[str]) -> int | None:
@@ -28,7 +50,7 @@ def _is_bare(parameter: inspect.Parameter) -> bool:
 
 
 def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"sgn {verb}", description=inspect.getdoc(run))
+    parser = argparse.ArgumentParser(prog=f"sgn {verb}", description=inspect.getdoc(run), allow_abbrev=False)
     for name, parameter in inspect.signature(run, eval_str=True).parameters.items():
         kind = parameter.annotation
         if _is_bare(parameter):

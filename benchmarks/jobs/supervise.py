@@ -26,10 +26,10 @@ from typing import Any
 import psutil
 
 from benchmarks.jobs import checksums, gpus, outcome
+from benchmarks.jobs.flags import OUTPUTS
 from benchmarks.jobs.outcome import ANOTHER_RUN, FAILED, OK, Outcome
 from benchmarks.jobs.provenance import now, provenance
 
-OUTPUTS = ("--output", "--sealed-output")
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 0.5
 """Time for what a worker leaves to tidy up, as Python's own tracker of shared memory does, before it is killed."""
@@ -57,11 +57,13 @@ class Limits:
 def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool = True) -> int:
     """Run a verb in a worker. Returns 0 whatever the outcome, which is in the artifact; an interrupt is no outcome.
 
-    `passes_on`: where an artifact among the flags has failed, its outcome is this step's, too.
+    Without an output it returns 2, as any wrong flag does. `passes_on`: where an artifact
+    among the flags has failed, its outcome is this step's, too.
     """
     outputs = [Path(value) for out in OUTPUTS for flag, value in itertools.pairwise(flags) if flag == out]
     if not outputs:
-        raise SystemExit(f"sgn {verb}: --output FOLDER is missing")
+        print(f"sgn {verb}: expected --output FOLDER, in two words", file=sys.stderr)
+        return 2
     above = _snakemakes()
     parts = [output.with_name(f"{output.name}.part-{os.getpid()}") for output in outputs]
     for output, part in zip(outputs, parts, strict=True):
