@@ -4,9 +4,11 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch loads: a worker a core, and on small tensors threads only wait
 
+import runpy
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,31 @@ ROOT = Path(__file__).resolve().parent.parent
 MIRROR = Path(os.environ.get("SGN_MIRROR", ROOT.parent / "shared" / "data"))
 
 os.environ["SGN_MIRROR"] = str(MIRROR)  # tests run the workflow from other folders
+
+OFFLINE = ROOT / "tests" / "offline"
+REACHED = Path(tempfile.mkstemp(prefix="reached-")[1])
+
+os.environ["SGN_REACHED"] = str(REACHED)  # where hosts are written that were asked for
+runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+
+
+@pytest.fixture(autouse=True)
+def offline() -> Iterator[None]:
+    """A test that asks the network fails, be the error swallowed or in another process."""
+    yield
+    assert not (hosts := reached()), f"the network was asked for {hosts}"
+
+
+def reached() -> list[str]:
+    """The hosts that were asked for since the last call."""
+    hosts = REACHED.read_text(encoding="utf-8").split()
+    REACHED.write_text("", encoding="utf-8")
+    return hosts
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    REACHED.unlink(missing_ok=True)
 
 
 LONGEST = ("test_workflow.py", "test_timing.py", "test_supervise.py", "test_tiers.py")
@@ -100,7 +127,7 @@ def run(command: list[str], folder: Path, **env: str) -> subprocess.CompletedPro
     return subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "PATH": path} | env,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (folder, ROOT, OFFLINE))), "PATH": path} | env,
         capture_output=True,
         text=True,
         check=False,

@@ -2,13 +2,16 @@
 
 import re
 import shutil
+import socket
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, reached, run
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -88,3 +91,22 @@ def test_nothing_of_one_machine_is_committed() -> None:
         ["git", "grep", "-nIE", home, "--", ".", ":!tests"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert found.stdout == ""
+
+
+def test_no_test_asks_the_network(tmp_path: Path) -> None:
+    ask = "import socket; socket.create_connection(('192.0.2.1', 80), 1)"
+    with pytest.raises(OSError, match=r"a test asks the network for 192\.0\.2\.1"):
+        exec(ask)
+    child = run([sys.executable, "-c", f"try:\n {ask}\nexcept OSError: pass"], tmp_path)
+    assert child.returncode == 0
+    assert reached() == ["192.0.2.1"] * 2, "this one and the swallowed one"
+    with socket.create_server(("127.0.0.1", 0)) as here:
+        socket.create_connection(here.getsockname()).close()
+    assert reached() == []
+
+
+def test_importing_ogb_asks_nobody_for_a_newer_version(tmp_path: Path) -> None:
+    (tmp_path / "outdated.py").write_text("def check_outdated(*_): open('asked', 'w')", encoding="utf-8")
+    done = run([sys.executable, "-c", "from benchmarks.datasets import ogb; ogb._about('ogbn-arxiv')"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "asked").exists()
