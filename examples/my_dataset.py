@@ -23,7 +23,7 @@ def make(raw: Path, splits: Sequence[str], cutoff: int = 28) -> Dataset:
     everybody = unique(raw / "students.csv", students["student"])
     students = students[~(students["dropped_on"] <= cutoff)].reset_index(drop=True)
     place = pd.Series(students.index, index=students["student"])
-    columns = {"student": str, "answers": str, "day": float, "text": str}  # answers: whom, or nobody
+    columns = {"student": str, "answers": str, "day": int, "text": str}  # answers: whom, or nobody
     posts = read_table(raw / "posts.csv", columns)
     strangers = ~posts["student"].isin(everybody) | ~posts["answers"].isin([*everybody, ""])
     posts = posts[(posts["day"] <= cutoff) & posts["student"].isin(place.index)].sort_values("day", ascending=False)

@@ -60,6 +60,9 @@ class StudentGraph:
 
     def __post_init__(self) -> None:
         n = len(self.x)
+        for name in ("x", "weights"):
+            if (kind := getattr(self, name).dtype) != torch.float32:
+                raise ValueError(f"{name} is {kind}: make it single precision, {name}.float()")
         if self.x.ndim != 2 or self.x.shape[1] != len(self.features):
             raise ValueError(f"x is {tuple(self.x.shape)}, but there are {len(self.features)} feature names")
         if not (self.x.abs() <= LARGEST).all():
@@ -88,7 +91,9 @@ class StudentGraph:
         )
         if torch.equal(there.sum(), back.sum()):
             return
-        a, b = self.edges[:, ~torch.isin(there, back)][:, 0].tolist()
+        (there, edge), (back, flipped) = there.sort(), back.sort()
+        first = int((there != back).nonzero()[0])  # the lesser one is not, or not as often, on the other side
+        a, b = self.edges[:, (edge if there[first] < back[first] else flipped)[first]].tolist()
         raise ValueError(
             f"an undirected graph holds each edge in both directions, with one weight: {a} -> {b} has no counterpart. "
             "Add it (benchmarks.data.edges.both_ways does), or say directed=True"

@@ -173,6 +173,7 @@ def test_the_example_takes_ids_and_texts_as_they_stand(tmp_path: Path) -> None:
     [
         ([("a", ""), ("a", 3)], [], "students.csv, row 3: student is 'a' once more"),
         ([("a", "soon")], [], "students.csv, row 2: dropped_on is 'soon'; expected a number, or nothing"),
+        ([("a", "")], [("a", "", "", "x")], "posts.csv, row 2: day is ''; expected a whole number"),
         ([("a", "")], [("a", "", 1, "x"), ("a", "", "1st", "y")], "posts.csv, row 3: day is '1st'; expected"),
     ],
 )
@@ -193,6 +194,9 @@ def test_a_table_says_which_column_is_not_there_and_which_number_is_not_whole(tm
         read_table(tmp_path / "t.csv", {"day": int})
     with pytest.raises(ValueError, match=r"t\.csv, row 3: n is '2.5'; expected a whole number"):
         read_table(tmp_path / "t.csv", {"n": int})
+    (tmp_path / "t.csv").write_text("id,n\n1,2,\n3,4,\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"t\.csv: rows have more cells than the header"):
+        read_table(tmp_path / "t.csv", {"id": str})
 
 
 def test_the_example_builds_its_graph_at_the_cutoff(tmp_path: Path) -> None:

@@ -148,7 +148,13 @@ def test_scaler_is_fitted_on_training_rows_and_leaves_indicators() -> None:
     [
         ({"x": torch.full((40, 5), float("nan"))}, "feature 'a' of student 0 is nan"),
         ({"x": torch.eye(40, 5) * 3e38}, "feature 'a' of student 0 is 3e"),
+        ({"x": torch.zeros(40, 5).bool()}, r"x is torch.bool: make it single precision, x.float()"),
+        ({"weights": torch.ones(3).double()}, "weights is torch.float64: make it single precision"),
         ({"directed": False}, "an undirected graph holds each edge in both directions"),
+        (
+            {"edges": torch.tensor([[0, 0, 1], [1, 1, 0]]), "weights": torch.ones(3), "directed": False},
+            "0 -> 1 has no counterpart",
+        ),
         ({"weights": torch.zeros(3)}, "weights"),
         ({"edges": torch.tensor([[0], [99]]), "weights": torch.ones(1)}, "points outside"),
         ({"edges": torch.tensor([[0], [1]]), "weights": torch.tensor([float("nan")])}, "edge weight"),

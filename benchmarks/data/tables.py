@@ -16,6 +16,8 @@ def read_table(file: Path, columns: Mapping[str, type]) -> pd.DataFrame:
     are counted as a spreadsheet does, the header being the first.
     """
     frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the first cells for names of rows
+        raise ValueError(f"{file}: rows have more cells than the header; take the last comma of each away")
     if absent := [name for name in columns if name not in frame]:
         raise ValueError(f"{file}: no column {absent[0]!r}; there are {', '.join(map(repr, frame))}")
     return pd.DataFrame({name: _converted(file, frame[name], kind) for name, kind in columns.items()})
