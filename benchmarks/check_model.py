@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.jobs.modules import load
+from benchmarks.jobs.outcome import LOSSES, said
 from benchmarks.training.conformance import CHECKS, FAILED
 
 NOT_CHECKED = "not checked"
@@ -20,8 +21,8 @@ def run(model: str, /, role: str = "model") -> int:
     here = Path(model)
     try:
         module = load(str(here.resolve()) if here.is_file() else model)
-    except Exception as error:
-        print(f"{FAILED:<14} the file can be imported: {type(error).__name__}: {error}")
+    except LOSSES as error:
+        print(f"{FAILED:<14} the file can be imported: {said(error)}")
         return 1
     checks = [check for check in CHECKS if check.of_controls or role == "model"]
     failed, unsound = 0, False

@@ -212,6 +212,13 @@ def test_a_file_that_cannot_be_imported_says_why(tmp_path: Path, capsys: pytest.
     assert "No module named 'nothing_of_that_name'" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("line", ["import sys; sys.exit(0)", BUILT.replace("logits = self", "exit(0); logits = self")])
+def test_a_model_that_ends_the_process_fails(line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.py").write_text(line, encoding="utf-8")
+    assert check_model.run(str(tmp_path / "m.py")) == 1
+    assert "SystemExit: 0" in capsys.readouterr().out
+
+
 def test_a_model_that_opens_sealed_labels_fails(tmp_path: Path) -> None:
     path = "results/smoke/sealed/synthetic/labels.npz"
     (tmp_path / path).parent.mkdir(parents=True)

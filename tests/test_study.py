@@ -21,6 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 from benchmarks.jobs import outcome
 from benchmarks.training.study import RUNGS, UNPRUNED, Best, Course, search, tell_lost
 from sgn.errors import NotApplicableError
+from sgn.fit import DivergedError
 
 SPACE = {"lr": FloatDistribution(1e-4, 1e-1, log=True), "width": CategoricalDistribution([32, 64])}
 DEFAULTS = {"lr": 1e-2, "width": 32, "unused": 1}
@@ -121,8 +122,16 @@ def test_no_successful_trial_is_an_error(tmp_path: Path) -> None:
     def never(params: dict[str, Any], course: Course) -> None:
         raise RuntimeError("no such thing")
 
-    with pytest.raises(RuntimeError, match=r"all 3 trials failed; the first: RuntimeError: no such thing"):
+    with pytest.raises(RuntimeError, match=r"all 3 trials failed; the first: RuntimeError: no such thing") as told:
         search(tmp_path / "a", SPACE, DEFAULTS, 3, 0, never, lambda line: None)
+    assert outcome.needs_of(told.value) == outcome.ANOTHER_RUN
+
+    def diverging(params: dict[str, Any], course: Course) -> None:
+        raise DivergedError("epoch 1")
+
+    with pytest.raises(RuntimeError, match="all 3 trials failed") as told:
+        search(tmp_path / "b", SPACE, DEFAULTS, 3, 0, diverging, lambda line: None)
+    assert not outcome.needs_of(told.value), "it would come again"
 
 
 def test_what_does_not_apply_is_no_failed_trial(tmp_path: Path) -> None:

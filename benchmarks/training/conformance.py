@@ -19,6 +19,7 @@ from optuna.distributions import BaseDistribution
 from torch import Tensor, nn
 
 from benchmarks.data.dataset import Dataset
+from benchmarks.jobs.outcome import LOSSES, said
 from benchmarks.jobs.seal import SealedError
 from benchmarks.training.cases import CASES, INDUCTIVE, TRANSDUCTIVE, Case, case, learnable, permuted, scrambled
 from benchmarks.training.runs import fit_of
@@ -62,12 +63,12 @@ class Check:
             return FAILED, str(error)
         except SealedError as error:
             return FAILED, f"{error}; a model learns from its view alone ({_place(module, error)})"
-        except Exception as error:
-            return FAILED, f"{type(error).__name__}: {error} ({_place(module, error)})"
+        except LOSSES as error:
+            return FAILED, f"{said(error)} ({_place(module, error)})"
         return OK, ""
 
 
-def _place(module: ModuleType, error: Exception) -> str:
+def _place(module: ModuleType, error: BaseException) -> str:
     """The line that raised: the last one in the model's file, if any is."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if f.filename == module.__file__]

@@ -38,6 +38,14 @@ Fitted = TypeVar("Fitted")
 STATES = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
 
 
+class AllLostError(RuntimeError):
+    """No trial of a search has succeeded; `needs` say with what it is worth a new attempt, see Outcome."""
+
+    def __init__(self, reason: str, needs: dict[str, Any]) -> None:
+        super().__init__(reason)
+        self.needs = needs
+
+
 @dataclass(frozen=True)
 class Best:
     """The winning hyper-parameters with their validation score, and all trials in order."""
@@ -193,11 +201,12 @@ def _best(done: dict[int, FrozenTrial]) -> Best:
         for number, trial in sorted(done.items())
     ]
     number = _winner(done)
+    lost = [trial.user_attrs["reason"] for _, trial in sorted(done.items()) if trial.user_attrs.get("may pass")]
     if number is None:
-        raise RuntimeError(f"all {len(done)} trials failed; the first: {rows[0]['error']}")
+        reason = f"all {len(done)} trials failed; the first: {rows[0]['error']}"
+        raise AllLostError(reason, ANOTHER_RUN if len(lost) == len(done) else {})
     best = done[number]
     assert best.value is not None
-    lost = [trial.user_attrs["reason"] for _, trial in sorted(done.items()) if trial.user_attrs.get("may pass")]
     return Best(best.params, best.value, rows, lost)
 
 
