@@ -7,6 +7,7 @@ shown which cells, row by row, are BEST (bold), TIED (underlined) or "".
 """
 
 import math
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,7 @@ WIDE = 4
 LINE = 80
 """Columns, or characters of a line, from which on a table is scaled to the width of the text."""
 
+MARKDOWN = re.compile(r"[\\`*|]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|(?<=\])\(")
 LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {
@@ -32,6 +34,8 @@ LATEX = str.maketrans(
         "±": "$\\pm$",
         DASH: "--",
         "<": "$<$",
+        ">": "$>$",
+        "|": "$|$",
     }
 )
 
@@ -79,9 +83,10 @@ def rounded(frame: pd.DataFrame) -> pd.DataFrame:
 
 def markdown(shown: pd.DataFrame) -> str:
     """A Markdown table with caption and notes."""
-    flat = _marked(shown, MARKDOWN_MARKS).reset_index()
+    flat = _marked(shown.map(_plain), MARKDOWN_MARKS).rename(index=_plain, columns=_plain).reset_index()
     flat.iloc[:, 0] = flat.iloc[:, 0].where(~flat.iloc[:, 0].duplicated(), "")
-    parts = [shown.attrs["caption"], flat.to_markdown(index=False, disable_numparse=True), *shown.attrs["notes"]]
+    notes = map(_plain, shown.attrs["notes"])  # a caption is of ours, and shows what marks mean
+    parts = [shown.attrs["caption"], flat.to_markdown(index=False, disable_numparse=True), *notes]
     return "\n\n".join(parts) + "\n"
 
 
@@ -150,6 +155,11 @@ def _number(value: object) -> str:
     if isinstance(value, float):
         return DASH if math.isnan(value) else f"{value:.3f}"
     return str(value)
+
+
+def _plain(value: object) -> str:
+    """What Markdown shows as it is: no columns, marks, links or tags of its own."""
+    return MARKDOWN.sub(r"\\\g<0>", str(value))
 
 
 def _escaped(value: object) -> str:

@@ -173,6 +173,21 @@ def test_a_full_disk_is_no_fault_of_a_variant(place: Path, monkeypatch: pytest.M
         train_verb.run(*asked, variants={"no edges": {"graph": "no_edges"}})
 
 
+def test_a_reason_says_where(tmp_path: Path) -> None:
+    broken = tmp_path / "mine.py"
+    broken.write_text("import json\ndef make():\n    return json.loads('{')\n", encoding="utf-8")
+    script = "import sys; from benchmarks.jobs.modules import load; from benchmarks.jobs.outcome import said\n"
+    script += "try: load(sys.argv[1]).make()\nexcept Exception as error: print(said(error))"
+    (tmp_path / "logs").mkdir()
+    call = [sys.executable, "-c", script, str(broken)]
+    with (tmp_path / "logs" / "mine.log").open("w") as log:
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        told = subprocess.run(call, cwd=tmp_path, stdout=subprocess.PIPE, stderr=log, text=True, env=env, check=True)
+    places = "mine.py, line 3" + ("; log: logs/mine.log" if sys.platform.startswith("linux") else "")
+    assert told.stdout.startswith("JSONDecodeError: Expecting property name")
+    assert told.stdout.rstrip().endswith(f"({places})")
+
+
 def test_a_model_may_be_called_as_a_library_is(place: Path) -> None:
     names = ("random.py", "copy.py", "types.py", "numpy.py")
     for name in names:

@@ -67,6 +67,22 @@ def folders(tmp_path: Path) -> list[Path]:
     return [place / "records" / "toy", place / "records" / "far"]
 
 
+def test_what_a_name_or_reason_holds_is_shown_as_it_is(folders: list[Path], tmp_path: Path) -> None:
+    file = next(f / "outcomes.parquet" for f in folders if (f / "outcomes.parquet").exists())
+    outcomes = pd.read_parquet(file)
+    reason = "ValueError: a | b, <script>x</script> *c* [d](e)\n" + "y" * 1_000_000 + " (mine.py, line 3)"
+    outcomes.assign(reason=reason).to_parquet(file, index=False)
+    table.run("benchmarks.tables.main", folders, MODELS, CALL, tmp_path / "main")
+    text = (tmp_path / "main.md").read_text(encoding="utf-8")
+    assert r"ValueError: a \| b, \<script>x\</script> \*c\* [d]\(e)" in text
+    assert "(mine.py, line 3)" in text, "its end says where"
+    assert all((tmp_path / f"main.{end}").stat().st_size < 20_000 for end in ("csv", "md", "tex"))
+    shown = pd.DataFrame({"x": ["<b>"]}, index=pd.Index(["a | b"], name="row"))
+    shown.attrs = {"caption": "", "notes": []}
+    assert r"| a \| b | \<b> |" in re.sub(" +", " ", table.markdown(shown))
+    assert "a $|$ b & $<$b$>$" in table.latex(shown, "x")
+
+
 def test_main_table(folders: list[Path]) -> None:
     table.run("benchmarks.tables.main", folders, MODELS, CALL, folders[0].parent / "main")
     numbers = pd.read_csv(folders[0].parent / "main.csv").set_index(["Dataset", "Model"])

@@ -161,6 +161,7 @@ def load(
         {"dataset": f.name, "model": m, "variant": BASE, **o} for f in folders if (o := _failure(f)) for m in _asked(f)
     ]
     outcomes = pd.DataFrame([*frame("outcomes").to_dict("records"), *lost], columns=COLUMNS["outcomes"])
+    outcomes["reason"] = outcomes["reason"].map(outcome.brief)
     cards = {
         f.name: json.loads((f / "card.json").read_text(encoding="utf-8")) for f in folders if (f / "card.json").exists()
     }

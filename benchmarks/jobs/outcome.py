@@ -2,6 +2,9 @@
 
 import errno
 import json
+import os
+import sysconfig
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +16,11 @@ from sgn.errors import NotApplicableError as NotApplicableError
 OK, FAILED, NOT_AVAILABLE, NOT_APPLICABLE = "ok", "failed", "not available", "not applicable"
 NO_TEXT = "the dataset has no text"
 """The reason why what reads text does not apply."""
+INSTRUMENT = tuple(str(Path(__file__).resolve().parents[2] / folder) + os.sep for folder in ("sgn", "benchmarks"))
+DATASETS = f"{os.sep}benchmarks{os.sep}datasets{os.sep}"
+STANDARD = sysconfig.get_path("stdlib")
+SHOWN = 200
+"""Characters of either end of a long reason that are shown."""
 ANOTHER_RUN = {"another run": True}
 """Needs of what may have passed by the next run, as a full disk has."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -39,7 +47,34 @@ def said(error: BaseException) -> str:
         message = str(error)
     except Exception as broken:
         message = f"(its message cannot be told: {type(broken).__name__})"
-    return f"{type(error).__name__}: {message}".encode(errors="backslashreplace").decode()
+    places = " (" + "; ".join(filter(None, [_line(error), log()])) + ")"
+    return f"{type(error).__name__}: {message}{places}".encode(errors="backslashreplace").decode()
+
+
+def _line(error: BaseException) -> str:
+    """File and line of what raised: the last one in the file of a model or dataset, else of ours, else of a library."""
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith((STANDARD, "<"))]
+    own = [f for f in outside if not f.filename.startswith(INSTRUMENT) or DATASETS in f.filename]
+    found = (own or outside or frames)[-1:]
+    return "".join(f"{seen_from_here(Path(f.filename))}, line {f.lineno}" for f in found)
+
+
+def log() -> str:
+    """The file that this process tells in what goes wrong, as far as the system knows: a job's own below logs/."""
+    file = Path("/proc/self/fd/2")
+    return f"log: {seen_from_here(file.readlink())}" if file.is_file() else ""
+
+
+def seen_from_here(file: Path) -> str:
+    """A path as it is typed in the working folder."""
+    return str(file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file)
+
+
+def brief(reason: str) -> str:
+    """A reason in one line of a length that a table can hold; its end stays, for there it says where."""
+    reason = " ".join(reason.split())
+    return reason if len(reason) <= 2 * SHOWN else f"{reason[:SHOWN]} \N{HORIZONTAL ELLIPSIS} {reason[-SHOWN:]}"
 
 
 @dataclass(frozen=True)

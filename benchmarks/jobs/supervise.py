@@ -151,7 +151,9 @@ def _work(
         cause = PASSING.get(name, "")
         return Outcome(FAILED, f"killed by {name}{cause}", origin, ANOTHER_RUN if cause else {}), used
     if status:
-        return Outcome(FAILED, f"ended with exit status {status}; its log says more", origin), used
+        return Outcome(
+            FAILED, f"ended with exit status {status}; " + (outcome.log() or "its log says more"), origin
+        ), used
     if not told:
         return Outcome(
             FAILED, "something ended the process, with exit status 0, before the step was done", origin

@@ -86,7 +86,7 @@ def load(folders: list[Path]) -> Timings:
         rows=pd.concat(frames["rows"], ignore_index=True) if frames["rows"] else pd.DataFrame(columns=list(ROWS)),
         costs=pd.concat(frames["costs"], ignore_index=True) if frames["costs"] else pd.DataFrame(columns=list(COSTS)),
         machines={f.name: json.loads((f / "machine.json").read_text(encoding="utf-8")) for f in good},
-        lost={folder.name: how.reason for folder, how in ended.items() if how.status != OK},
+        lost={folder.name: outcome.brief(how.reason) for folder, how in ended.items() if how.status != OK},
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from benchmarks.analysis.records import METRICS, Records
 from benchmarks.analysis.rows import DASH
 from benchmarks.analysis.style import label
+from benchmarks.jobs.outcome import brief
 from benchmarks.training.variants import BASE
 
 CAPTION = (
@@ -39,7 +40,7 @@ def make(records: Records) -> pd.DataFrame:
             }
         )
         if cost["reason"]:
-            notes.append(f"{label(cost['model'])} on {cost['dataset']}: {cost['reason']}")
+            notes.append(f"{label(cost['model'])} on {cost['dataset']}: {brief(cost['reason'])}")
     measured = records.timings.costs
     lost = measured[~measured["dataset"].isin(list(records.cards))].groupby("dataset")["reason"].first()
     notes += [f"{dataset}: {reason}" for dataset, reason in lost.items()]
