@@ -188,6 +188,12 @@ def test_a_reason_says_where(tmp_path: Path) -> None:
     assert told.stdout.rstrip().endswith(f"({places})")
 
 
+def test_a_model_that_reads_states_without_a_recipe_is_told_so(place: Path, tmp_path: Path) -> None:
+    ended = train(place, "view.graph.states.shape[1]")
+    assert "ValueError: " in ended.reason
+    assert "model.py reads the states of a text encoder, and its entry in the config names none: mod" in ended.reason
+
+
 def test_a_model_may_be_called_as_a_library_is(place: Path) -> None:
     names = ("random.py", "copy.py", "types.py", "numpy.py")
     for name in names:

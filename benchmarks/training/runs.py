@@ -1,6 +1,8 @@
 """How any model file is fitted: its own `fit`, or its `build` with the shared training loop; when it stops; its run."""
 
 import functools
+import inspect
+import re
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -13,6 +15,9 @@ from benchmarks.training.views import Views
 from sgn.fit import DivergedError, EarlyStopping, Predictor, fit
 from sgn.graph import StudentGraph, TrainingView
 
+STATES = re.compile(r"\.(states|logits|encoder)\b")
+"""What a graph or view has of a recipe, as a model's code names it."""
+
 
 def fit_of(module: ModuleType) -> Callable[..., Predictor]:
     """`fit(config, view, seed, report) -> predictor` of a model module.
@@ -20,10 +25,25 @@ def fit_of(module: ModuleType) -> Callable[..., Predictor]:
     Raises TypeError for a module that has neither `fit` nor `build`.
     """
     if hasattr(module, "fit"):
-        return module.fit
+        return functools.partial(_told_of_states, module, module.fit)
     if hasattr(module, "build"):
-        return functools.partial(fit, module.build)
+        return functools.partial(_told_of_states, module, functools.partial(fit, module.build))
     raise TypeError(f"{module.__name__} has neither fit(config, view, seed, report) nor build(config, view)")
+
+
+def _told_of_states(
+    module: ModuleType, fit: Callable[..., Predictor], config: Any, view: TrainingView, *rest: Any
+) -> Predictor:
+    """Fit; raises ValueError for a model that trips over states that it has not, for it has no recipe."""
+    try:
+        return fit(config, view, *rest)
+    except (AttributeError, TypeError) as error:
+        if view.graph.states is None and "NoneType" in str(error) and STATES.search(inspect.getsource(module)):
+            raise ValueError(
+                f"{module.__file__} reads the states of a text encoder, and its entry in the config names none: "
+                "models: {<name>: {module: ..., recipe: <one of recipes>}}"
+            ) from error
+        raise
 
 
 def stopping(
