@@ -1,0 +1,136 @@
+"""What may be kept of people: joined bins, suppressed cells, and networks in aggregates."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import random_graph
+from matplotlib import pyplot as plt
+from test_describe import records as described
+
+from benchmarks import figure
+from benchmarks.analysis import records
+from benchmarks.analysis.alerts import alerts
+from benchmarks.analysis.metrics import calibration_error, reliability
+from benchmarks.analysis.networks import aggregates
+from benchmarks.analysis.people import FEWEST, drawn, merged, real, suppressed
+from benchmarks.data.describe import description
+from benchmarks.data.storage import read_json, write_json
+from benchmarks.jobs.modules import load
+
+RUN = {"dataset": "toy", "model": "mlp", "variant": "base", "split": "0", "seed": 0}
+
+
+def test_bins_are_joined_until_each_has_enough_students() -> None:
+    bins = np.array([0, 0, 1, 2, 2, 3, 4, 4])
+    assert merged(bins, np.arange(8), 3).tolist() == [0, 0, 0, 2, 2, 2, 2, 2], "the rest goes to the bin before"
+    twice = np.array([0, 0, 1, 1, 2, 3, 4, 5])
+    assert merged(bins, twice, 3).tolist() == [0, 0, 0, 0, 0, 3, 3, 3], "a student counts once"
+    assert merged(bins, np.arange(8), 9).tolist() == [0] * 8
+    assert merged(bins, np.arange(8), 1).tolist() == bins.tolist()
+
+
+@pytest.mark.parametrize("students", [5, 9, 18, 60, 200])
+def test_a_reliability_diagram_of_people_has_no_bin_of_few(students: int) -> None:
+    rng = np.random.default_rng(students)
+    labels, chance = rng.integers(2, size=students), rng.random((students, 1))
+    joined, single = reliability(labels, chance, FEWEST), reliability(labels, chance)
+    assert joined["students"].min() >= FEWEST
+    assert joined["students"].sum() == students
+    for side in ("predicted", "observed"):
+        assert (joined["share"] * joined[side]).sum() == pytest.approx((single["share"] * single[side]).sum())
+    assert calibration_error(joined) <= calibration_error(single) + 1e-12, "so the error is of the bins as they are"
+
+
+def test_several_answers_of_a_student_are_of_one() -> None:
+    labels = np.tile([[0, 1, 1, 0]], (6, 1))
+    assert reliability(labels, np.random.default_rng(0).random((6, 4)), FEWEST)["students"].min() >= FEWEST
+
+
+def classes(supports: list[int], precision: float = 0.5, recall: float = 0.5) -> pd.DataFrame:
+    scores = {"precision": precision, "recall": recall, "f1": 0.5, "f1_chosen": 0.5}
+    rows = [RUN | {"class": f"class {i}", **scores, "support": n} for i, n in enumerate(supports)]
+    return pd.DataFrame([*rows, RUN | {"class": "micro", **scores, "support": sum(supports)}])
+
+
+def test_a_class_of_few_is_suppressed_and_what_would_tell_it() -> None:
+    found = suppressed("classes", classes([4, 20, 30]), pd.DataFrame())
+    assert found.loc[0, ["precision", "recall", "f1", "f1_chosen"]].isna().all()
+    assert found["support"].isna().tolist() == [True, True, True, False]
+    assert found.loc[1, "recall"] == 0.5
+    kept = classes([5, 20, 0])
+    assert suppressed("classes", kept, pd.DataFrame()).equals(kept.astype({"support": float}))
+
+
+def test_a_precision_over_few_is_suppressed_alone() -> None:
+    found = suppressed("classes", classes([20, 20], precision=1.0, recall=0.15), pd.DataFrame())  # three taken for it
+    assert found["precision"].isna().tolist()[:2] == [True, True]
+    assert (found["recall"] == 0.15).all()
+
+
+def test_alerts_of_few_are_suppressed() -> None:
+    rows = [RUN | {"share": s, "precision": 0.9, "recall": 0.5, "lead": 7.0} for s in (0.1, 0.2, 0.3)]
+    runs = pd.DataFrame([RUN | {"students": 22, "prevalence": 0.5}])
+    found = suppressed("alerts", pd.DataFrame(rows), runs)
+    assert found["precision"].isna().tolist() == [True, True, False], "2.2, 4.4 and 6.6 seen"
+    assert found["lead"].isna().tolist() == [True, True, False]
+    few = suppressed("alerts", pd.DataFrame(rows), runs.assign(prevalence=0.1))
+    assert few["recall"].isna().all(), "two at risk"
+
+
+def test_a_lead_time_rests_on_those_of_whom_it_is_known() -> None:
+    labels, chance = np.ones(40, int), np.linspace(0.9, 0.1, 40)[:, None]
+    lead = np.where(np.arange(40) < 4, 9.0, np.nan)
+    assert alerts(labels, chance, lead)["lead"].notna().all()
+    assert alerts(labels, chance, lead, FEWEST)["lead"].isna().all()
+
+
+def test_shares_that_count_few_are_suppressed() -> None:
+    row = {"students": 160, "isolated": 3 / 160, "wordless": 0.0, "largest": 157 / 160, "components": 4}
+    found = suppressed("description", pd.DataFrame([row]), pd.DataFrame()).iloc[0]
+    assert found[["isolated", "largest", "components"]].isna().all()
+    assert found["wordless"] == 0, "nobody is nobody"
+
+
+def test_students_of_several_splits_are_tested_once() -> None:
+    graph = random_graph(20, 30)
+    nobody = np.array([], int)
+    row = description(graph, np.zeros(20, int), nobody, np.arange(8), nobody, np.arange(5, 12))
+    assert row["tested"] == 12
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("directed", [True, False])
+def test_aggregates_of_a_network_rest_on_enough(seed: int, directed: bool) -> None:
+    graph = random_graph(60, 90, directed, seed)
+    labels = np.random.default_rng(seed).choice([-1, 0, 1, 2], p=[0.2, 0.4, 0.35, 0.05], size=60)
+    found = aggregates("toy", graph, labels)
+    assert found["students"].dropna().min() >= FEWEST
+    for part in ("degree", "component", "weight"):
+        assert found.loc[found["part"] == part, "share"].sum() == pytest.approx(1)
+    mixing = found[found["part"] == "mixing"]
+    ends = {(a, b) for a, b in graph.edges.T.tolist() if a != b}
+    pairs = [(labels[a], labels[b]) for a, b in ends | {(b, a) for a, b in ends}]
+    for row in mixing.dropna(subset="share").to_dict("records"):
+        of = [b for a, b in pairs if a == row["of"] and b >= 0]
+        assert row["share"] == pytest.approx(np.mean([b == row["to"] for b in of]))
+    by_class = mixing.groupby("of")["share"].sum(min_count=1).dropna()
+    assert by_class.to_numpy() == pytest.approx(np.ones(len(by_class))), "a class is told whole or not at all"
+
+
+def test_of_a_real_network_no_node_is_drawn_and_no_panel_is_blank(tmp_path: Path) -> None:
+    place = described(tmp_path)
+    nodes, links = pd.DataFrame({"x": [0.0, 1], "y": [0.0, 1], "label": [0, 1]}), pd.DataFrame({"from": [0], "to": [1]})
+    for text in ("none", "drawn"):
+        write_json(place / "card.json", read_json(place / "card.json") | {"text": text})
+        if not real(read_json(place / "card.json")):
+            nodes.to_parquet(place / "nodes.parquet")
+            links.to_parquet(place / "links.parquet")
+        figure.run("benchmarks.figures.networks", [place], ["mlp"], "snakemake", tmp_path / "networks")
+        assert drawn(tmp_path / "networks.svg") == (["toy"] if text == "drawn" else [])
+        shown = load("benchmarks.figures.networks").make(records.load([place], ["mlp"], "snakemake"))
+        panels = [axis for band in shown.subfigs for axis in band.axes]
+        assert len(panels) == 4 + (text == "drawn")
+        assert all(axis.patches or axis.images or axis.collections or axis.texts for axis in panels)
+        plt.close(shown)
