@@ -128,7 +128,7 @@ def known_memory(results: Path, references: Path = Path("results/reference")) ->
         for verb, told in json.loads(file.read_text(encoding="utf-8")).get("verbs", {}).items():
             peaks[verb] = max(peaks.get(verb, 0.0), told["peak_gigabytes"])
     for file in results.glob("**/provenance.json"):
-        with contextlib.suppress(ValueError):  # one that is damaged tells nothing
+        with contextlib.suppress(ValueError, KeyError):  # one that is damaged tells nothing, nor does a family's cell
             told = json.loads(file.read_text(encoding="utf-8"))
             verb = told["command"].split()[1]
             peaks[verb] = max(peaks.get(verb, 0.0), told.get("peak_gigabytes", 0.0))

@@ -20,6 +20,7 @@ def test_a_verb_takes_what_it_was_seen_to_take(tmp_path: Path) -> None:
         "t/predictions/toy/mlp/provenance.json": {"command": "sgn train --data d", "peak_gigabytes": 1.0},
         "t/tuning/toy/mlp/provenance.json": {"command": "sgn tune --data d", "peak_gigabytes": 1.6},
         "t/tuning/toy/gcn/provenance.json": {"command": "sgn tune --data d", "skipped": "d: failed"},
+        "t/data/phase/cell=1/provenance.json": {"sources": {}},
     }  # fmt: skip
     for file, content in told.items():
         (tmp_path / file).parent.mkdir(parents=True)
