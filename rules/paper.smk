@@ -54,49 +54,34 @@ rule figure:
         " --output results/{wildcards.tier}/figures/{wildcards.name} &> {log:q}"
 
 
-rule check_controls:
-    """Hold the rows that must fail, and the oracle, against noise; after all else, which stays whatever is found."""
-    input:
-        records=ALL_RECORDS,
-        families=FAMILY_RECORDS,
-        outputs=ancient(OUTPUTS),
-    output:
-        "results/{tier}/controls.txt",
-    log:
-        "logs/{tier}/check_controls.log",
-    params:
-        code=code_of("benchmarks.check_controls"),
-        environment=ON_CPU,
-        workflow=flag("--workflow", COMMAND),
-    message:
-        "check_controls: whether the rows that must fail do"
-    shell:
-        "sgn check-controls"
-        " --records-of {input.records:q}"
-        " --families-of {input.families:q}"
-        " {params.workflow}"
-        " --output {output:q} &> {log:q}"
+rule check:
+    """Fail where a control has, or a cell; after all else, which stays whatever is found.
 
-
-rule check_cells:
-    """Fail where a cell has; after all else, which stays. What is said of each cell is printed when all has ended."""
+    What is to be said of each cell is printed when all has ended.
+    """
     input:
         records=ALL_RECORDS,
         families=FAMILY_RECORDS,
         timings=TIMINGS,
         outputs=ancient(OUTPUTS),
     output:
-        "results/{tier}/cells.txt",
+        controls="results/{tier}/controls.txt",
+        cells="results/{tier}/cells.txt",
     log:
-        "logs/{tier}/check_cells.log",
+        "logs/{tier}/check.log",
     params:
-        code=code_of("benchmarks.summary"),
+        code=code_of("benchmarks.check_controls", "benchmarks.summary"),
         environment=ON_CPU,
         workflow=flag("--workflow", COMMAND),
     message:
-        "check_cells: whether one has failed"
+        "check: whether the rows that must fail do, and whether a cell has failed"
     shell:
-        "sgn summary"
+        "sgn check-controls"
+        " --records-of {input.records:q}"
+        " --families-of {input.families:q}"
+        " {params.workflow}"
+        " --output {output.controls:q} &> {log:q}"
+        " && sgn summary"
         " --records-of {input.records:q} {input.families:q}"
         " --timings-of {input.timings:q}"
-        " {params.workflow} > {output:q} 2> {log:q}"
+        " {params.workflow} > {output.cells:q} 2>> {log:q}"

@@ -150,8 +150,7 @@ def changed(file: Path, old: str, new: str) -> Iterator[None]:
         file.unlink() if before is None else file.write_text(before, encoding="utf-8")
 
 
-CHECKS = {"check_controls": 1, "check_cells": 1}
-OUTPUTS = {"score": 1, "table": 2, "figure": 1, **CHECKS}
+OUTPUTS = {"score": 1, "table": 2, "figure": 1, "check": 1}
 FAMILY = {"train_family": 1, "score_family": 1}
 MLP, GCN, CONFIG = "baselines/mlp.py", "baselines/gcn.py", "config/default.yaml"
 NEW_LINE = ("def make(", "CHANGED = True\n\n\ndef make(")
@@ -177,7 +176,7 @@ CHANGES = {  # what is changed, and the jobs that this asks for: where two chang
             ("benchmarks/tables/classes.py", *NEW_LINE),
             (CONFIG, "- main\n- classes", "- main\n- ablations\n- classes"),
         ],
-        {"figure": 1, "table": 1 + 1, **CHECKS},  # the checks wait for each output that there is
+        {"figure": 1, "table": 1 + 1, "check": 1},  # the check waits for each output that there is
     ),
     "a new seed": (
         [(CONFIG, "seeds:\n- 0\n", "seeds:\n- 0\n- 1\n")],
@@ -218,7 +217,7 @@ LEAK = {"dataset": "synthetic", "control": "permuted labels", "model": "bert-gcn
 LEAK |= {"runs": 5, "value": 0.3, "error": 0.01, "freedom": 4.0}
 LOST = {"dataset": "synthetic", "model": "gcn", "variant": "base", "status": "failed", "reason": "no luck"}
 LOST |= {"origin": "results/smoke/tuning/synthetic/gcn"}
-BAD_ENDS = {  # the file that is spoilt, by what, the job that fails, what is said
+BAD_ENDS = {  # the file that is spoilt, by what, and what is said
     "a control": ("controls", LEAK, "FAILS: synthetic: BERT+GCN, permuted labels ranks at chance: off by +0.300"),
     "a cell": (
         "cells",
@@ -235,7 +234,7 @@ def test_what_fails_ends_the_workflow_after_all_outputs_are_there(
     """And is asked for again, until it holds; nothing else is made anew or lost by it; the summary is printed."""
     name = "controls" if kind == "controls" else "outcomes"
     file, verdict = finished / f"results/smoke/records/synthetic/{name}.parquet", finished / f"results/smoke/{kind}.txt"
-    sums, check = file.with_name("checksums.json"), Counter({f"check_{kind}": 1})
+    sums, check = file.with_name("checksums.json"), Counter({"check": 1})
     sound, listed, outputs = file.read_bytes(), sums.read_bytes(), held_to_bytes(finished)
     verdict.unlink()
     try:
