@@ -205,7 +205,7 @@ def test_a_variant_with_another_recipe_does_not_train_through_the_models_own(enc
     )  # fmt: skip
     failed = read_json(place / "out" / "failed.json")
     assert list(failed) == ["joint elsewhere"]
-    assert "give the model (not the variant) a recipe" in failed["joint elsewhere"]
+    assert "give the model (not the variant) a recipe" in failed["joint elsewhere"]["reason"]
 
 
 @pytest.mark.parametrize("precision", ["auto", "fp32", "bf16"])

@@ -62,8 +62,9 @@ def _line(error: BaseException) -> str:
 
 def log() -> str:
     """The file that this process tells in what goes wrong, as far as the system knows: a job's own below logs/."""
-    file = Path("/proc/self/fd/2")
-    return f"log: {seen_from_here(file.readlink())}" if file.is_file() else ""
+    link = Path("/proc/self/fd/2")
+    file = link.readlink() if link.is_file() else link
+    return f"log: {seen_from_here(file)}" if file != link and file.is_file() else ""  # one that was deleted has no name
 
 
 def seen_from_here(file: Path) -> str:
