@@ -14,10 +14,12 @@ import pandas as pd
 
 from benchmarks.analysis.columns import COLUMNS
 from benchmarks.data import parquet
+from benchmarks.jobs import checksums
 
 FEWEST = 5
 """Students that a row, bin, cell or mark rests on."""
-FILES = {"card.json", "outcome.json", "provenance.json", *(f"{name}.parquet" for name in (*COLUMNS, "description"))}
+SAID = {"card.json", "outcome.json", "provenance.json", checksums.FILE}
+FILES = SAID | {f"{name}.parquet" for name in (*COLUMNS, "description")}
 """What a records folder of a real dataset may hold: of other tables nobody knows what their rows rest on."""
 HIDDEN = f"suppressed, fewer than {FEWEST} students"
 DRAWN = re.compile(r'id="nodes-([^"]+)"')
