@@ -260,10 +260,8 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
             known = [variants_of(config, dataset, model) for dataset in group.get("datasets", config["datasets"])]
             for variant, changes in expanded(variants).items():
                 where = f"ablations.{table}.{model}.{variant}"
-                if "/" in variant or not variant.isprintable() or variant == BASE or (model, variant) in seen:
-                    where = f"ablations.{table}.{model}.{repr(variant)[1:-1]}"  # which can be printed
-                    asked = "can be printed, has no '/', is not 'base', and stands once a model"
-                    yield f"{where}: a variant's name {asked}"
+                if "/" in variant or variant == BASE or (model, variant) in seen:
+                    yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"
                 seen.add((model, variant))
                 yield from _control(where, variant, changes)
                 recipe = config["recipes"].get(changes.get("recipe", recipe_of(config, model)))

@@ -147,12 +147,12 @@ def raw_files(wildcards):
     """A param: what a dataset's or family's raw files hold. Where they lie does not matter."""
     entry = (config["datasets"] | config["families"])[wildcards.get("dataset") or wildcards.get("family")]
     options = {key: value for key, value in entry.items() if key not in ("make", "splits", "models")}
-    return "raw files " + json.dumps(raw.contents(entry["make"], options, MIRROR), sort_keys=True)
+    return f"raw files {json.dumps(raw.contents(entry['make'], options, MIRROR), sort_keys=True)}"
 
 
 def weights(wildcards):
     """A param: what the files of a recipe's weights hold, where they are those of a folder or a package."""
-    return "weights " + json.dumps(places.contents(config["recipes"][wildcards.recipe]["weights"]), sort_keys=True)
+    return f"weights {json.dumps(places.contents(config['recipes'][wildcards.recipe]['weights']), sort_keys=True)}"
 
 
 def states_of(purpose):

@@ -288,7 +288,7 @@ def test_a_failing_model_loses_its_own_cells(finished: Path, tmp_path: Path) -> 
         assert done.returncode == 0, done.stdout + done.stderr
         shown = (folder / table).read_text(encoding="utf-8")
         assert re.search(rf"\| GCN \[b\] +\| {DASH} ", shown)
-        assert "[b] failed: RuntimeError: all 2 trials failed; the first: RuntimeError: no luck" in shown
+        assert "[b] failed: AllLostError: all 2 trials failed; the first: RuntimeError: no luck" in shown
         bad = (folder / "results/smoke/tables/main.csv").read_text(encoding="utf-8").splitlines()
         assert [a == b for a, b in zip(good, bad, strict=True)].count(False) == 1, "all other rows stay as they are"
 

@@ -114,10 +114,6 @@ class Dataset:
         for name, split in self.splits.items():
             for side in ("train", "validation", "test"):
                 ids = getattr(split, side)
-                if not len(ids):
-                    raise ValueError(
-                        f"split {name!r} has no {side} students: give the side some, or leave the split out"
-                    )
                 if not known[ids].all():
                     raise ValueError(f"split {name!r}: student {ids[~known[ids]][0]} of its {side} side has no label")
             self._check_persons(name, split)
@@ -146,7 +142,7 @@ def _check_text(student: int, text: object) -> None:
 
 
 def check_classes(dataset: Dataset) -> None:
-    """Raise ValueError for the first side of a split on which the score is not defined, or nothing can be learned.
+    """Raise ValueError for the first side of a split that is empty, has no score, or leaves nothing to learn.
 
     ROC-AUC wants both classes, of a multilabel task both answers to each question. With several classes the score is
     accuracy and one may be missing on a side, but not all but one.
@@ -155,6 +151,8 @@ def check_classes(dataset: Dataset) -> None:
     for name, split in dataset.splits.items():
         for side in ("train", "validation", "test"):
             labels = dataset.labels[getattr(split, side)]
+            if not len(labels):
+                raise ValueError(f"split {name!r} has no {side} students: give the side some, or leave the split out")
             if dataset.task.kind == "multilabel":
                 asked = [(k, yes) for k in range(len(classes)) for yes in (0, 1)]
                 absent = [f"{classes[k]}: {('no', 'yes')[yes]}" for k, yes in asked if yes not in labels[:, k]]

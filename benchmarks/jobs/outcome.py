@@ -19,7 +19,7 @@ NO_TEXT = "the dataset has no text"
 INSTRUMENT = tuple(str(Path(__file__).resolve().parents[2] / folder) + os.sep for folder in ("sgn", "benchmarks"))
 DATASETS = f"{os.sep}benchmarks{os.sep}datasets{os.sep}"
 STANDARD = sysconfig.get_path("stdlib")
-SHOWN = 200
+SHOWN = 400
 """Characters of either end of a long reason that are shown."""
 ANOTHER_RUN = {"another run": True}
 """Needs of what may have passed by the next run, as a full disk has."""
