@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.config import check
 from benchmarks.configfile import read
-from benchmarks.workflow import hold_lock
+from benchmarks.workflow import hold_lock, remember
 
 if not workflow.configfiles:
 
@@ -44,6 +44,7 @@ include: "rules/paper.smk"
 
 onstart:
     hold_lock(Path(f"results/{TIER}"))
+    remember(Path(f"results/{TIER}"), ATTEMPTS)
 
 
 onsuccess:

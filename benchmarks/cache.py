@@ -1,10 +1,13 @@
 """Verb `cache`: what lies in the cache, when it was last used, what no results here were made with, and its removal."""
 
-import json
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from benchmarks.data.storage import read_json
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,15 @@ def run(
 ) -> None:
     """Print a line a kind. With `prune`, remove what none of the `results` were made with, idle for so many days.
 
-    Whatever is gone is made anew where it is needed. Not while a workflow runs.
+    Whatever is gone is made anew where it is needed. Raises SystemExit where a workflow runs.
     """
-    told = (json.loads(file.read_text(encoding="utf-8")) for file in results.rglob("provenance.json"))
+    locks = [FileLock(file, timeout=0) for file in results.glob("*/.lock")] if prune else []
+    try:
+        for lock in locks:
+            lock.acquire()
+    except Timeout:
+        raise SystemExit("a workflow runs, and may use what would be removed: wait for it, or stop it") from None
+    told = (read_json(file) for file in results.rglob("provenance.json"))
     used = {name for record in told for name in record.get("cache", [])}
     print(f"{'kind':<12} {'entries':>8} {'GB':>8} {'last used':>15} {'of no results':>14} {'GB':>8}")
     for kind in sorted(path for path in cache.glob("*") if path.is_dir()):

@@ -16,6 +16,7 @@ from benchmarks.jobs.outcome import (
     FAILED,
     LOSSES,
     OK,
+    AllLostError,
     NotApplicableError,
     NotAvailableError,
     Outcome,
@@ -39,7 +40,7 @@ def run(
     In the flags, {cell} stands for the cell's name, {split} for the split among `options` and its own, and {options}
     for the others as JSON. `after` names the artifacts that the command reads: where one of them has failed, so has
     this. A cell that fails, or that reads one that did, loses itself alone, and its `outcome.json` says why. Raises
-    RuntimeError where none is left.
+    AllLostError where none is left.
     """
     verb, *asked = command
     if verb != "prepare":  # which alone reads raw files and seals labels
@@ -61,7 +62,8 @@ def run(
         ends[cell].write(output / cell)
         progress.step(cell if ends[cell].status == OK else f"{cell} {FAILED}: {ends[cell].reason}")
     if all(end.status != OK for end in ends.values()):
-        raise RuntimeError(f"all {len(ends)} cells failed; the first: {next(iter(ends.values())).reason}")
+        needs = next((end.needs for end in ends.values() if end.needs), {})
+        raise AllLostError(f"all {len(ends)} cells failed; the first: {next(iter(ends.values())).reason}", needs)
 
 
 def _ended(verb: str, given: list[str], folders: dict[str, Path], output: Path) -> Outcome:

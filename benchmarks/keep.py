@@ -15,7 +15,7 @@ from benchmarks.config import check
 from benchmarks.configfile import read
 from benchmarks.data.storage import write_json
 from benchmarks.jobs import checksums
-from benchmarks.plan import commands, dry_run, flags_of, probe, work
+from benchmarks.plan import commands, dry_run, flags_of, probe, threads_of, work
 
 MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "libraries")
 
@@ -102,12 +102,12 @@ def check_config(made_of: dict[Path, dict[str, Any]], configs: list[Path]) -> No
     asked: dict[str, dict[str, list[str]]] = {}
     for count in range(1, len(configs) + 1):
         for command in commands(dry_run(*configs[:count], everything=True)):
-            flags = flags_of(command)
+            flags = flags_of(command) | {"--threads": [threads_of(command)]}
             if "--output" in flags:
                 asked[flags["--output"][0]] = flags
     differences: dict[str, int] = defaultdict(int)
     for job in _ran(made_of):
-        found = flags_of(job["command"])
+        found = flags_of(job["command"]) | {"--threads": [str(job["threads"])]}
         planned = asked.get(found["--output"][0], found)
         for flag in sorted(found.keys() | planned.keys()):
             ours, theirs = (shlex.join(flags.get(flag, ["(not given)"])) for flags in (found, planned))

@@ -118,6 +118,12 @@ def flags_of(command: str) -> dict[str, list[str]]:
     return _flags(_words(command)[1:])
 
 
+def threads_of(command: str) -> str:
+    """Threads of a call of `sgn`, which stand before its verb."""
+    before = shlex.split(command.split(" &> ")[0])[: -len(_words(command))]
+    return before[before.index("--threads") + 1] if "--threads" in before else "1"
+
+
 def _words(command: str) -> list[str]:
     """The verb and what follows it."""
     words = shlex.split(command.split(" &> ")[0])[1:]

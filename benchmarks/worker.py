@@ -30,16 +30,21 @@ def work(verb: str, flags: Sequence[str]) -> int:
     part = Path(flags[flags.index("--output") + 1])
     try:
         call(verb, flags)
+        _tell_cache(part)
     except LOSSES as error:
         traceback.print_exc()
         status = {NotAvailableError: NOT_AVAILABLE, NotApplicableError: NOT_APPLICABLE}.get(type(error), FAILED)
         reason = said(error) if status == FAILED else str(error)
         Outcome(status, reason, needs=needs_of(error)).write(part)
         return 1
+    if not is_artifact(part):  # a verb may have more to say
+        Outcome(OK).write(part)
+    return 0
+
+
+def _tell_cache(part: Path) -> None:
+    """Add the cache's entries that were used to the provenance."""
     if used := getattr(sys.modules.get("benchmarks.data.cache"), "USED", None):
         record = part / "provenance.json"
         told = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
         record.write_text(json.dumps(told | {"cache": sorted(used)}), encoding="utf-8")
-    if not is_artifact(part):  # a verb may have more to say
-        Outcome(OK).write(part)
-    return 0

@@ -22,6 +22,7 @@ from benchmarks.jobs.seal import holds
 from benchmarks.training.places import is_here
 
 DEFAULT = "config/default.yaml"
+ATTEMPTS = ".attempts.json"
 ROOM = 1.25
 """Over the memory that a job was seen to take, for the next one."""
 
@@ -53,24 +54,30 @@ def command(configfiles: Sequence[str], overrides: Mapping[str, Any] = {}) -> st
 
 
 def attempts(tier: Path, mirror: Path, config: Mapping[str, Any], counting: bool = True) -> dict[str, int]:
-    """By artifact of a tier, how often something has come that it needed for a new attempt; kept in `tier`.
+    """By artifact of a tier, how often something has come that it needed for a new attempt; see `remember`.
 
     This number is a param of each step. Snakemake cannot see by itself that a file has arrived, a limit was raised, or
     a disk has space again. Jobs that plan anew on another machine read the counts and do not count (`counting`).
     """
-    file = tier / ".attempts.json"
-    counts: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    ends = [outcome.read(told.parent) for told in tier.rglob("outcome.json")] if counting else []
+    counts: dict[str, int] = {}
+    with contextlib.suppress(FileNotFoundError, ValueError):  # half a file: what it counted is tried once more
+        counts = json.loads((tier / ATTEMPTS).read_text(encoding="utf-8"))
     timed = tier / config["timing"]["folder"]
+    ends = [(file.parent, outcome.told(file.parent)) for file in tier.rglob("outcome.json")] if counting else []
     new = {
         end.origin
-        for end in ends
-        if _met(end.needs, mirror, (config["timing"] if Path(end.origin).is_relative_to(timed) else config)["limits"])
+        for folder, end in ends
+        if folder.is_relative_to(end.origin or folder)  # what passes an outcome on has no needs of its own
+        and _met(end.needs, mirror, (config["timing"] if folder.is_relative_to(timed) else config)["limits"])
     }
-    if new:
-        counts |= {origin: counts.get(origin, 0) + 1 for origin in new}
-        file.write_text(json.dumps(counts), encoding="utf-8")
-    return counts
+    return counts | {origin: counts.get(origin, 0) + 1 for origin in new}
+
+
+def remember(tier: Path, counts: Mapping[str, int]) -> None:
+    """Keep the attempts that a run, and no mere plan, has begun."""
+    part = tier / f"{ATTEMPTS}.part"
+    part.write_text(json.dumps(counts), encoding="utf-8")
+    part.replace(tier / ATTEMPTS)
 
 
 def _met(needs: Mapping[str, Any], mirror: Path, limits: Mapping[str, float]) -> bool:
@@ -96,8 +103,9 @@ def device_for(name: str) -> str:
 
 
 def name_of(device: str) -> str:
-    """A device's own name, the first GPU's where it is "cuda": what is computed depends on it."""
-    return (_gpus() or [device])[0] if device == "cuda" else device
+    """A device's own name, that of the first GPU for "cuda": what is computed depends on it."""
+    kind, _, number = device.partition(":")
+    return dict(enumerate(_gpus())).get(int(number or 0), device) if kind == "cuda" else device
 
 
 @functools.cache
@@ -124,11 +132,13 @@ def gpu_shares(device: str, shares: int) -> int:
 def known_memory(results: Path, references: Path = Path("results/reference")) -> dict[str, int]:
     """Megabytes that a verb's job is known to take, with some room: its peak in `results` and in all references."""
     peaks: dict[str, float] = {}
+    damaged = (ValueError, KeyError, TypeError, AttributeError, IndexError)  # tells nothing, nor does a family's cell
     for file in references.glob("*/provenance.json"):
-        for verb, told in json.loads(file.read_text(encoding="utf-8")).get("verbs", {}).items():
-            peaks[verb] = max(peaks.get(verb, 0.0), told["peak_gigabytes"])
+        with contextlib.suppress(*damaged):
+            for verb, told in json.loads(file.read_text(encoding="utf-8"))["verbs"].items():
+                peaks[verb] = max(peaks.get(verb, 0.0), told["peak_gigabytes"])
     for file in results.glob("**/provenance.json"):
-        with contextlib.suppress(ValueError, KeyError):  # one that is damaged tells nothing, nor does a family's cell
+        with contextlib.suppress(*damaged):
             told = json.loads(file.read_text(encoding="utf-8"))
             verb = told["command"].split()[1]
             peaks[verb] = max(peaks.get(verb, 0.0), told.get("peak_gigabytes", 0.0))

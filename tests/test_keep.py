@@ -50,7 +50,7 @@ def test_a_step_names_its_own_code() -> None:
 
 def step(trials: int = 4, **more: Any) -> dict[str, Any]:
     command = f"sgn tune --data results/t/data/toy --trials {trials} --output results/t/tuning/toy/mlp"
-    return {"command": command, "commit": "abc", "uncommitted": [], **more}
+    return {"command": command, "commit": "abc", "uncommitted": [], "threads": 1, **more}
 
 
 @pytest.mark.parametrize(
@@ -88,3 +88,5 @@ def test_what_the_config_does_not_ask_for_is_refused_with_the_difference(monkeyp
         SystemExit, match=r"config/t.yaml asks.*\n  tune --trials: 2, and the config asks for 4 \(1 steps"
     ):
         keep.check_config({Path("x"): step(2)}, config)
+    with pytest.raises(SystemExit, match="tune --threads: 2, and the config asks for 1"):
+        keep.check_config({Path("x"): step(threads=2)}, config)

@@ -15,7 +15,7 @@ from benchmarks.jobs import gpus
 
 def test_a_verb_takes_what_it_was_seen_to_take(tmp_path: Path) -> None:
     told = {
-        "reference/a/provenance.json": {"verbs": {"train": {"peak_gigabytes": 0.4}, "tune": {"peak_gigabytes": 0.8}}},
+        "reference/c/provenance.json": {"verbs": {"train": {"peak_gigabytes": 0.4}, "tune": {"peak_gigabytes": 0.8}}},
         "reference/b/provenance.json": {"verbs": {"train": {"peak_gigabytes": 2.0}}},
         "t/predictions/toy/mlp/provenance.json": {"command": "sgn train --data d", "peak_gigabytes": 1.0},
         "t/tuning/toy/mlp/provenance.json": {"command": "sgn tune --data d", "peak_gigabytes": 1.6},
@@ -25,7 +25,9 @@ def test_a_verb_takes_what_it_was_seen_to_take(tmp_path: Path) -> None:
     for file, content in told.items():
         (tmp_path / file).parent.mkdir(parents=True)
         (tmp_path / file).write_text(json.dumps(content), encoding="utf-8")
-    (tmp_path / "t/tuning/toy/gcn/provenance.json").write_text("{", encoding="utf-8")
+    for file, damaged in {"t/tuning/toy/gcn": "{", "t/data/toy": "[]", "reference/a": "[1]"}.items():
+        (tmp_path / file).mkdir(parents=True, exist_ok=True)
+        (tmp_path / file / "provenance.json").write_text(damaged, encoding="utf-8")
     known = workflow.known_memory(tmp_path / "t", tmp_path / "reference")
     assert known == {"train": 2000 * workflow.ROOM, "tune": 1600 * workflow.ROOM}
 
@@ -98,5 +100,5 @@ def test_each_job_has_a_gpu_and_small_ones_share(tmp_path: Path, monkeypatch: py
         with gpus.held(2) as last:
             assert last == {"CUDA_VISIBLE_DEVICES": "0"}, "it waited until the others had ended"
     with gpus.held(1) as first, gpus.held(1) as second, gpus.held(0) as none:
-        assert [first["CUDA_VISIBLE_DEVICES"], second["CUDA_VISIBLE_DEVICES"]] == ["0", "1"], "the emptiest first"
+        assert [first["CUDA_VISIBLE_DEVICES"], second["CUDA_VISIBLE_DEVICES"]] == ["0", "0"], "a large job finds room"
         assert none == {}

@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT, planned_flow
 
 from benchmarks import workflow
-from benchmarks.jobs import environment
+from benchmarks.jobs import environment, outcome
 from benchmarks.jobs.outcome import Outcome
 
 Plan = dict[tuple[str, str], set[Any]]
@@ -184,10 +184,16 @@ def test_a_step_is_tried_again_with_what_it_needed(
     folder.mkdir(parents=True)
     Outcome("failed", "because", str(folder), needs).write(folder)
     ask = partial(workflow.attempts, Path("results/smoke"), Path("mirror"), tier())
-    assert ask() == ({str(folder): 1} if again else {})
+    (tmp_path / "results/smoke/predictions/toy/mlp").mkdir(parents=True)
+    outcome.told(folder).write(Path("results/smoke/predictions/toy/mlp"))  # passed on: it needs nothing itself
+    assert ask() == ask() == ({str(folder): 1} if again else {}), "a look does not count"
+    workflow.remember(Path("results/smoke"), ask())
     assert ask(counting=False) == ({str(folder): 1} if again else {}), "a job reads and does not count"
+    assert ask() == ({str(folder): 2} if again else {})
     Outcome("ok").write(folder)
     assert ask() == ({str(folder): 1} if again else {}), "which does not change, and nothing runs, once it went well"
+    Path("results/smoke/.attempts.json").write_text('{"', encoding="utf-8")
+    assert ask() == {}, "half a file ends no plan"
 
 
 def test_a_raised_limit_runs_what_passed_it(plan: Callable[[dict[str, Any]], Plan], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Studies: equal when broken off and resumed, honest about failed trials."""
 
+import errno
 import json
 import math
 import multiprocessing
@@ -18,6 +19,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from benchmarks.data import journal
 from benchmarks.jobs import outcome
 from benchmarks.training.study import RUNGS, UNPRUNED, Best, Course, search, tell_lost
 from sgn.errors import NotApplicableError
@@ -91,6 +93,18 @@ def test_what_is_damaged_in_a_journal_is_not_used(
     assert f"{tmp_path / 'a'} is damaged after trial {left}" in capsys.readouterr().err
 
 
+def test_a_journal_is_cut_without_writing_it_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a disk is full, a write would leave nothing of it."""
+    whole = run(tmp_path / "a")
+
+    def full(file: Path, written: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(Path, "write_bytes", full)
+        assert len(journal.read(tmp_path / "a")) == len(journal.read(tmp_path / "a")) == len(whole.trials)
+
+
 def test_a_winning_digit_does_not_win(tmp_path: Path) -> None:
     whole = run(tmp_path / "a")
     written = (tmp_path / "a").read_text(encoding="utf-8")
@@ -120,11 +134,13 @@ def test_failed_trials_count(tmp_path: Path) -> None:
 
 def test_no_successful_trial_is_an_error(tmp_path: Path) -> None:
     def never(params: dict[str, Any], course: Course) -> None:
-        raise RuntimeError("no such thing")
+        raise error
 
-    with pytest.raises(RuntimeError, match=r"all 3 trials failed; the first: RuntimeError: no such thing") as told:
-        search(tmp_path / "a", SPACE, DEFAULTS, 3, 0, never, lambda line: None)
-    assert outcome.needs_of(told.value) == outcome.ANOTHER_RUN
+    causes = {MemoryError("full"): True, RuntimeError("CUDA out of memory"): True, TypeError("no such thing"): False}
+    for error, passes in causes.items():
+        with pytest.raises(RuntimeError, match=f"all 3 trials failed; the first: {outcome.words(error)}") as told:
+            search(tmp_path / "a", SPACE, DEFAULTS, 3, 0, never, lambda line: None)
+        assert outcome.needs_of(told.value) == (outcome.ANOTHER_RUN if passes else {}), "a bug comes again"
 
     def diverging(params: dict[str, Any], course: Course) -> None:
         raise DivergedError("epoch 1")

@@ -165,7 +165,8 @@ def load(
     cards = {
         f.name: json.loads((f / "card.json").read_text(encoding="utf-8")) for f in folders if (f / "card.json").exists()
     }
-    described = [folder for folder in folders if (folder / "description.parquet").exists()]
+    described = [folder for folder in scored if (folder / "description.parquet").exists()]
+    families = [folder for folder in families if not _failure(folder)]
     descriptions = [parquet.read(folder / "description.parquet") for folder in described]
     tables = {name: frame(name) for name in ("runs", "classes", "trials", *optional)}
     tables["controls"] = frame("controls", [*scored, *families])

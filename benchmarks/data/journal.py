@@ -53,10 +53,9 @@ def _trim(journal: Path) -> None:
     length = int(sound[-1].split()[0]) if sound else 0
     if len(sound) < len([line for line in lines if line.endswith(b"\n")]):
         print(f"{journal} is damaged after trial {len(sound)}: what follows is tried anew", file=sys.stderr, flush=True)
-    if length < len(written):
-        journal.write_bytes(written[:length])
-    if len(sound) < len(lines):
-        sums.write_bytes(b"".join(sound))
+    for file, kept in ((journal, length), (sums, sum(map(len, sound)))):  # cut, and not written: a disk may be full
+        if file.exists() and kept < file.stat().st_size:
+            os.truncate(file, kept)
 
 
 def _vouches(line: bytes, written: bytes) -> bool:

@@ -4,7 +4,6 @@ Shares are lock files, so that they come back however a job ends, and two workfl
 """
 
 import contextlib
-import getpass
 import os
 import tempfile
 import time
@@ -30,9 +29,10 @@ def pool(names: Sequence[str], shares: int, visible: str = "") -> list[str]:
 
 @contextlib.contextmanager
 def held(shares: int) -> Iterator[dict[str, str]]:
-    """The environment of a job that computes on a GPU: the emptiest of the pool, of which it takes `shares`.
+    """The environment of a job that computes on a GPU: the fullest of the pool that has `shares` left, which it takes.
 
-    Waits until one has as many. Nothing is chosen for a job that asks for none, or where there is no pool.
+    So small jobs leave whole GPUs to large ones. Waits until one has as many. Nothing is chosen for a job that asks for
+    none, or where there is no pool.
     """
     slots = Counter(os.environ.get(POOL, "").split(",")) if shares and os.environ.get(POOL) else Counter[str]()
     with contextlib.ExitStack() as stack:
@@ -43,15 +43,15 @@ def held(shares: int) -> Iterator[dict[str, str]]:
 
 def _taken(slots: Counter[str], shares: int, stack: contextlib.ExitStack) -> str:
     """The GPU whose shares are taken now, given back by the `stack`; none where too few are free."""
-    place = Path(tempfile.gettempdir()) / f"sgn-gpu-{getpass.getuser()}"
+    place = Path(tempfile.gettempdir()) / f"sgn-gpu-{os.getuid()}"
     with FileLock(f"{place}.lock"):  # one chooses at a time
         free = {
             gpu: [lock for i in range(slots[gpu]) if _locked(lock := FileLock(f"{place}-{gpu}-{i}.lock"))]
             for gpu in slots
         }
-        best = max(free, key=lambda gpu: len(free[gpu]))
-        asked = min(shares, slots[best])
-        kept = free[best][:asked] if len(free[best]) >= asked else []
+        fitting = [gpu for gpu in free if len(free[gpu]) >= min(shares, slots[gpu])]
+        best = min(fitting, key=lambda gpu: len(free[gpu]), default="")
+        kept = free[best][: min(shares, slots[best])] if best else []
         for lock in kept:
             stack.callback(lock.release)
         for lock in [lock for locks in free.values() for lock in locks if lock not in kept]:

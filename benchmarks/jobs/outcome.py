@@ -37,18 +37,30 @@ class NotAvailableError(Exception):
         self.needs = dict(needs)
 
 
+class AllLostError(RuntimeError):
+    """Nothing is left of a search's trials, or of a family's cells; `needs` as of one that may pass."""
+
+    def __init__(self, reason: str, needs: Mapping[str, Any]) -> None:
+        super().__init__(reason)
+        self.needs = dict(needs)
+
+
 LOSSES = (Exception, SystemExit)
 """What code that is not ours may raise, and so lose its own cells: `sys.exit()` ends a run, not the job."""
 
 
-def said(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """An error in words that can be written anywhere: what is no text in it is escaped."""
     try:
         message = str(error)
     except Exception as broken:
         message = f"(its message cannot be told: {type(broken).__name__})"
-    places = " (" + "; ".join(filter(None, [_line(error), log()])) + ")"
-    return f"{type(error).__name__}: {message}{places}".encode(errors="backslashreplace").decode()
+    return f"{type(error).__name__}: {message}".encode(errors="backslashreplace").decode()
+
+
+def said(error: BaseException) -> str:
+    """The same with where it was raised, and the log."""
+    return f"{words(error)} ({'; '.join(filter(None, [_line(error), log()]))})"
 
 
 def _line(error: BaseException) -> str:
@@ -104,10 +116,15 @@ def read(folder: Path) -> Outcome:
     """
     if wrong := checksums.damage(folder) if (folder / checksums.FILE).exists() else "":
         return Outcome(FAILED, wrong, str(folder))
+    return told(folder)
+
+
+def told(folder: Path) -> Outcome:
+    """What `folder/outcome.json` says, whatever has become of the other files."""
     file = folder / "outcome.json"
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        return Outcome(**told | {"needs": dict(told.get("needs", {}))})
+        entries = json.loads(file.read_text(encoding="utf-8"))
+        return Outcome(**entries | {"needs": dict(entries.get("needs", {}))})
     except (ValueError, TypeError, AttributeError) as error:
         return Outcome(FAILED, f"{file} is damaged ({error})", str(folder), ANOTHER_RUN)
 
@@ -122,6 +139,11 @@ def needs_of(error: BaseException) -> dict[str, Any]:
             return ANOTHER_RUN
         seen = seen.__cause__ or seen.__context__
     return {}
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether another run may end otherwise: memory was short, the machine's or a GPU's, or something was missing."""
+    return isinstance(error, MemoryError) or "out of memory" in words(error) or bool(needs_of(error))
 
 
 def failure_among(flags: Iterable[str]) -> Outcome | None:

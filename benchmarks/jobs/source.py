@@ -212,8 +212,8 @@ def _parsed(file: Path, root: Path, silent: bool = False) -> tuple[str, frozense
         elif isinstance(node, ast.ImportFrom):
             base = "." * node.level + (node.module or "")
             imports |= {base} | {f"{base}.{alias.name}" if node.module else base + alias.name for alias in node.names}
-        elif silent and isinstance(node, ast.Call) and _callee(node) in TELLING:
-            for word in ast.walk(node):
+        elif silent and isinstance(node, ast.Expr) and _callee(node.value) in TELLING:  # what is told gives no value
+            for word in ast.walk(node.value):
                 if _is_text(word):
                     word.value = ""  # type: ignore[attr-defined]
         for body in (getattr(node, name, None) for name in ("body", "orelse", "finalbody")):
@@ -226,9 +226,10 @@ def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def _callee(call: ast.Call) -> str:
-    """Last word of what is called."""
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+def _callee(call: ast.expr) -> str:
+    """Last word of what is called; none where nothing is."""
+    function = call.func if isinstance(call, ast.Call) else None
+    return getattr(function, "attr", getattr(function, "id", ""))
 
 
 def _files(name: str, root: Path, beside: Path) -> list[Path]:

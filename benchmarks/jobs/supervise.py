@@ -85,7 +85,7 @@ def supervise(verb: str, flags: Sequence[str], limits: Limits, passes_on: bool =
 
     if not all(part.is_dir() for part in parts):
         raise SystemExit(f"sgn {verb}: another run of this step has taken {outputs[0]} over")
-    if (own := parts[0] / "provenance.json").exists():  # what the worker tells of its sources
+    if result.status == OK and (own := parts[0] / "provenance.json").exists():  # what the worker tells of its sources
         record |= json.loads(own.read_text(encoding="utf-8"))
     for part, output in zip(parts, outputs, strict=True):
         if result.status != OK:

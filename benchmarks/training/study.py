@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.data import journal as journals
-from benchmarks.jobs.outcome import ANOTHER_RUN, LOSSES, OK, Outcome, said
+from benchmarks.jobs.outcome import ANOTHER_RUN, LOSSES, OK, AllLostError, Outcome, may_pass, said, words
 from sgn.errors import NotApplicableError
 from sgn.fit import DivergedError
 
@@ -36,14 +36,6 @@ KEPT = 75.0
 """Per cent: a trial goes on where it is not below the lower quartile of earlier ones."""
 Fitted = TypeVar("Fitted")
 STATES = {TrialState.COMPLETE: "ok", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
-
-
-class AllLostError(RuntimeError):
-    """No trial of a search has succeeded; `needs` say with what it is worth a new attempt, see Outcome."""
-
-    def __init__(self, reason: str, needs: dict[str, Any]) -> None:
-        super().__init__(reason)
-        self.needs = needs
 
 
 @dataclass(frozen=True)
@@ -183,8 +175,9 @@ def _try(
         study.tell(asked, state=TrialState.PRUNED)
     except LOSSES as error:
         lasting = isinstance(error, DivergedError)
-        asked.set_user_attr("may pass", not lasting)
-        asked.set_user_attr("reason", said(error))
+        asked.set_user_attr("may pass", may_pass(error))
+        asked.set_user_attr("reason", words(error))
+        asked.set_user_attr("where", "" if lasting else said(error))  # what is journaled is the same wherever it ran
         study.tell(asked, state=TrialState.FAIL)
     return study.trials[-1], lasting
 
@@ -201,10 +194,11 @@ def _best(done: dict[int, FrozenTrial]) -> Best:
         for number, trial in sorted(done.items())
     ]
     number = _winner(done)
-    lost = [trial.user_attrs["reason"] for _, trial in sorted(done.items()) if trial.user_attrs.get("may pass")]
+    lost = [trial.user_attrs["where"] for _, trial in sorted(done.items()) if trial.user_attrs.get("may pass")]
     if number is None:
-        reason = f"all {len(done)} trials failed; the first: {rows[0]['error']}"
-        raise AllLostError(reason, ANOTHER_RUN if len(lost) == len(done) else {})
+        first = done[min(done)].user_attrs
+        reason = f"all {len(done)} trials failed; the first: {first['where'] or first['reason']}"
+        raise AllLostError(reason, ANOTHER_RUN if lost else {})
     best = done[number]
     assert best.value is not None
     return Best(best.params, best.value, rows, lost)
