@@ -73,6 +73,27 @@ def test_a_gap_is_beyond_chance_and_no_gap_is_not() -> None:
         assert (found["low"] >= 0).all()
 
 
+def verdicts(y: np.ndarray, chance: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Whether each gap is beyond chance, on one split."""
+    found = gaps("binary", {"0": np.arange(len(y))}, {"0": y}, {("0", 0): chance[:, None]}, words)
+    return (found.set_index("measure")["verdict"][list(fairness.MEASURES)] == BEYOND).to_numpy()
+
+
+def test_groups_of_unequal_base_rates_that_are_served_alike_are_rarely_beyond_chance() -> None:
+    """Recall and ABROCA: chances depend on the label alone. Calibration: labels depend on the chance alone."""
+    beyond = np.zeros(3)
+    y, words = np.repeat([1, 0, 1, 0], [12, 188, 150, 50]), np.repeat(["a", "b"], 200)
+    few = np.repeat(["a", "b"], [80, 320])
+    rate = np.where(few == "a", 0.5, 0.06)
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        served = verdicts(y, 1 / (1 + np.exp(-rng.normal(1.5 * (y - 0.5), 1))), words)
+        true = verdicts((rng.random(400) < rate).astype(int), rate, few)
+        assert served[1], "as chances know nothing of base rates"
+        beyond += [served[0], true[1], served[2]]
+    assert (beyond <= 7).all(), "of 50, where 2.5 are expected"
+
+
 def test_constants_that_differ_by_split_have_no_gap() -> None:
     """A model that predicts its split's base rate tells nobody apart, though groups differ in it between splits."""
     ids, labels, runs, words = toy(0.0, seeds=1)
@@ -99,9 +120,11 @@ def test_small_groups_are_left_out_and_unknown_ones_are_none() -> None:
     words[80:90] = "lost"
     found = gaps("binary", ids, labels, runs, words)
     assert found[["groups", "left_out"]].drop_duplicates().to_numpy().tolist() == [[2, 1]]
+    assert (found["names"] == "calm, late").all(), "sizes would tell that of the one left out"
     alone = gaps("binary", ids, labels, runs, np.where(words == "lost", "lost", "calm"))
     assert alone[["value", "low", "high", "chance"]].isna().all(axis=None)
     assert alone["groups"].tolist() == [1, 1, 1]
+    assert (alone["names"] == "").all(), "whose size would tell that of the one left out"
     assert (alone[["worse", "verdict"]] == "").all(axis=None)
 
 

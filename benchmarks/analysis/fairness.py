@@ -4,9 +4,11 @@ Three gaps, each between the two groups that are furthest apart. Recall: the sha
 students where there are several classes). Calibration: mean predicted less observed frequency. ABROCA: the area between
 the ROC curves of a group and of the largest one (Gardner, Brooks & Baker, 2019,
 https://doi.org/10.1145/3303772.3303791), the mean over classes where there are several, and over splits: probabilities
-of different splits come from different models, and no curve mixes them. No gap can be negative, so
-groups that are served alike have one, too: `chance` is the 95 % quantile over groups dealt out anew. Small groups are
-left out, for their numbers say little and might tell of persons. Floor 2.
+of different splits come from different models, and no curve mixes them. No gap can be negative, so groups that are
+served alike have one, too: `chance` is the 95 % quantile of what these would have. For recall and ABROCA, groups are
+dealt out anew among students of equal labels, for base rates that differ are no unequal service. Calibration is of base
+rates: there students are resampled, each group around its own value, for groups differ in spread. Small groups are left
+out, for their numbers say little and might tell of persons. Floor 2.
 """
 
 import numpy as np
@@ -36,8 +38,9 @@ def gaps(
 
     `students` are the ids and `labels` the labels of each split's test students, `runs` their probabilities by split
     and seed, `words` [N] everybody's group, "" unknown. Values are NaN where fewer than two groups are large enough,
-    or no split has enough of each for a ROC curve. `names` are the groups with their numbers of students, `worse` the
-    one that is worse off: of lower recall, further from what is observed, of the lower ROC curve. `verdict` is BEYOND
+    or no split has enough of each for a ROC curve. `names` are the groups with their numbers of students, without
+    these where one group is left out, whose size they would tell, and "" where no gap is; `worse` is the one that is
+    worse off: of lower recall, further from what is observed, of the lower ROC curve. `verdict` is BEYOND
     where the gap is larger than chance gives, else WITHIN, and "" without a gap.
     """
     splits = list(students)
@@ -52,8 +55,10 @@ def gaps(
         for word, of in groups.items()
         if len(np.unique(who[of])) >= SMALLEST and len(np.unique(who[of & (to_find > 0)])) >= FEWEST
     }
-    names = ", ".join(f"{word} ({len(np.unique(who[of]))})" for word, of in large.items())
-    row = {"groups": len(large), "left_out": len(groups) - len(large), "names": names, "worse": "", "verdict": ""}
+    left_out = len(groups) - len(large)
+    sizes = {word: "" if left_out == 1 else f" ({len(np.unique(who[of]))})" for word, of in large.items()}
+    names = ", ".join(word + size for word, size in sizes.items()) if len(large) > 1 else ""
+    row = {"groups": len(large), "left_out": left_out, "names": names, "worse": "", "verdict": ""}
     if len(large) < 2:
         nothing = dict.fromkeys(("value", "low", "high", "chance"), np.nan)
         return pd.DataFrame([row | nothing | {"measure": measure} for measure in MEASURES])
@@ -62,14 +67,18 @@ def gaps(
     counts = stats.student_draws(len(ids), rng, DRAWS)[place]
     once = np.ones((len(who), 1))
     member = np.stack(list(large.values()))  # [groups, n]
-    deals = [member[:, _dealt(place, rng)] for _ in range(DEALS)]
+    deals = [member[:, _dealt(place, truth, rng)] for _ in range(DEALS)]
     rows = []
     for measure in MEASURES:
         (value, worse), (draws, _) = (
             _gap(measure, kind, truth, answers, of_split, member, of) for of in (once, counts)
         )
-        by_chance = np.array([_gap(measure, kind, truth, answers, of_split, deal, once)[0][0] for deal in deals])
-        by_chance = by_chance[~np.isnan(by_chance)]  # deals that leave a group too small
+        if measure == "calibration":
+            around, drawn = (_shares(measure, kind, truth, answers, member, of) for of in (once, counts))
+            by_chance = np.ptp(drawn - around, axis=1).mean(0)
+        else:
+            by_chance = np.array([_gap(measure, kind, truth, answers, of_split, deal, once)[0][0] for deal in deals])
+        by_chance = by_chance[~np.isnan(by_chance)]  # what leaves a group too small
         low, high = _interval(float(value[0]), draws[~np.isnan(draws)])
         chance = np.quantile(by_chance, 0.95) if len(by_chance) else np.nan
         found = {"measure": measure, "value": value[0], "low": low, "high": high, "chance": chance}
@@ -87,10 +96,13 @@ def _interval(value: float, draws: np.ndarray) -> tuple[float, float]:
     return max(0.0, float(low)), float(high)
 
 
-def _dealt(place: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows [n] in whose place each row gets its group; a student who is tested in several splits keeps to one."""
+def _dealt(place: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows [n], of equal `labels`, in whose place each row gets its group; a student of several splits keeps to one."""
     first = np.unique(place, return_index=True)[1]
-    return first[rng.permutation(len(first))][place]
+    alike = np.unique(labels[first], axis=0, return_inverse=True)[1].ravel()
+    dealt = np.empty_like(first)
+    dealt[np.argsort(alike, kind="stable")] = first[np.lexsort((rng.random(len(first)), alike))]
+    return dealt[place]
 
 
 def _gap(
@@ -114,14 +126,19 @@ def _gap(
         areas, heights = np.mean(curves, axis=0)
         furthest = int(areas[:, 0].argmax())
         return areas.max(0), min(largest, furthest, key=lambda group: heights[group, 0])
-    found = []
-    for answers in runs:
-        over, of = _ratios(kind, labels, answers)[measure]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found.append(((member * over) @ counts) / ((member * of) @ counts))  # [groups, draws]
-    mean = np.mean(found, axis=0)[:, 0]
+    found = _shares(measure, kind, labels, runs, member, counts)
+    mean = found.mean(0)[:, 0]
     worse = mean.argmin() if measure == "recall" else np.abs(mean).argmax()
-    return np.mean([values.max(0) - values.min(0) for values in found], axis=0), int(worse)
+    return np.ptp(found, axis=1).mean(0), int(worse)
+
+
+def _shares(
+    measure: str, kind: str, labels: np.ndarray, runs: list[np.ndarray], member: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    """Recall or calibration [seeds, groups, draws] of groups, with the arguments of `_gap`."""
+    ratios = (_ratios(kind, labels, answers)[measure] for answers in runs)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack([((member * over) @ counts) / ((member * of) @ counts) for over, of in ratios])
 
 
 def _ratios(kind: str, labels: np.ndarray, answers: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -39,7 +39,8 @@ def make(records: Records) -> pd.DataFrame:
         "all students where there are more than two classes). Calibration: mean predicted less observed frequency. "
         "ABROCA: the area between two groups' ROC curves, one class against the rest, in each split and then averaged "
         "over the splits where every group has enough students. None can be negative; by chance: 95 % of the gaps are "
-        "below this when groups are dealt out anew. Verdict: whether the gap is beyond that, each gap for itself, so "
+        "below this when groups are dealt out anew among students of equal labels (of calibration: when each group "
+        "varies around its own value). Verdict: whether the gap is beyond that, each gap for itself, so "
         "one of twenty is where nothing is. Worse off: the group of lower recall, of probabilities further from what "
         "is observed, or of the lower ROC curve; within chance it says nothing. Groups of fewer than "
         f"{SMALLEST} test students, or {FEWEST} to be found, are left out; a curve needs {FEWEST} of either class.",
