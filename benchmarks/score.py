@@ -157,7 +157,9 @@ def run(
         **statistics,
     }
     if runs and people.real(read_json(output / "card.json")):
-        frames |= {name: people.suppressed(name, frames[name], frames["runs"]) for name in ("classes", "alerts")}
+        frames |= {
+            name: people.suppressed(name, frames[name], frames["runs"]) for name in ("runs", "classes", "alerts")
+        }
     if finetunings:
         frames["heads"] = _heads(dataset, finetunings)
     if pretrainings:

@@ -1,10 +1,12 @@
 """What may be kept of people: joined bins, suppressed cells, and networks in aggregates."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import random_graph
 from matplotlib import pyplot as plt
 from test_describe import records as described
@@ -51,22 +53,35 @@ def test_several_answers_of_a_student_are_of_one() -> None:
 def classes(supports: list[int], precision: float = 0.5, recall: float = 0.5) -> pd.DataFrame:
     scores = {"precision": precision, "recall": recall, "f1": 0.5, "f1_chosen": 0.5}
     rows = [RUN | {"class": f"class {i}", **scores, "support": n} for i, n in enumerate(supports)]
-    return pd.DataFrame([*rows, RUN | {"class": "micro", **scores, "support": sum(supports)}])
+    means = [RUN | {"class": mean, **scores, "support": sum(supports)} for mean in ("micro", "macro", "weighted")]
+    return pd.DataFrame([*rows, *means])
 
 
 def test_a_class_of_few_is_suppressed_and_what_would_tell_it() -> None:
     found = suppressed("classes", classes([4, 20, 30]), pd.DataFrame())
-    assert found.loc[0, ["precision", "recall", "f1", "f1_chosen"]].isna().all()
-    assert found["support"].isna().tolist() == [True, True, True, False]
-    assert found.loc[1, "recall"] == 0.5
+    told = ["precision", "recall", "f1", "f1_chosen", "support"]
+    assert found.loc[found["class"] != "micro", told].isna().all(axis=None), "less the others, a mean tells the class"
+    assert found.loc[found["class"] == "micro", told].notna().all(axis=None), "accuracy is of the whole test side"
+    assert suppressed("classes", found, pd.DataFrame()).equals(found)
     kept = classes([5, 20, 0])
     assert suppressed("classes", kept, pd.DataFrame()).equals(kept.astype({"support": float}))
 
 
-def test_a_precision_over_few_is_suppressed_alone() -> None:
-    found = suppressed("classes", classes([20, 20], precision=1.0, recall=0.15), pd.DataFrame())  # three taken for it
-    assert found["precision"].isna().tolist()[:2] == [True, True]
-    assert (found["recall"] == 0.15).all()
+def test_what_a_model_decides_over_a_test_side_is_kept() -> None:
+    kept = classes([20, 20], precision=1.0, recall=0.15)  # three taken for each
+    assert suppressed("classes", kept, pd.DataFrame()).equals(kept.astype({"support": float}))
+
+
+@pytest.mark.parametrize(("positive", "hidden"), [(0, False), (4, True), (5, False), (17, False), (18, True)])
+def test_a_prevalence_that_counts_few_is_suppressed_and_the_recall_that_would_tell_it(
+    positive: int, hidden: bool
+) -> None:
+    runs = pd.DataFrame([RUN | {"students": 22, "prevalence": positive / 22}])
+    found = suppressed("runs", runs, runs)
+    assert found["prevalence"].isna().tolist() == [hidden]
+    rows = pd.DataFrame([RUN | {"share": 0.3, "precision": 0.9, "recall": 0.5, "lead": 7.0}])
+    for beside in (runs, found):
+        assert suppressed("alerts", rows, beside)["recall"].isna().tolist() == [hidden]
 
 
 def test_alerts_of_few_are_suppressed() -> None:
@@ -100,6 +115,19 @@ def test_students_of_several_splits_are_tested_once() -> None:
     assert row["tested"] == 12
 
 
+def test_a_cell_of_the_mixing_rests_on_those_at_the_end_where_they_are_fewer() -> None:
+    """One student of class 1 who knows all others: her contacts do not make her many."""
+    hub = {(0, other) for other in range(1, 12)}
+    ring = {(a, a + 1) for a in range(1, 11)}
+    labels = np.array([1] + [0] * 11)
+    graph = replace(random_graph(12, 5), edges=torch.tensor(sorted(hub | ring)).T, weights=torch.ones(21))
+    found = aggregates("toy", graph, labels)
+    assert found.loc[found["part"] == "mixing", ["students", "share"]].isna().all(axis=None)
+    alone = replace(graph, edges=torch.tensor(sorted(ring)).T, weights=torch.ones(10))
+    found = aggregates("toy", alone, np.array([1] + [0] * 7 + [2] * 4)).set_index(["of", "to"])
+    assert found.loc[2.0, "share"].isna().all(), "four students are connected"
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("directed", [True, False])
 def test_aggregates_of_a_network_rest_on_enough(seed: int, directed: bool) -> None:
@@ -111,9 +139,13 @@ def test_aggregates_of_a_network_rest_on_enough(seed: int, directed: bool) -> No
         assert found.loc[found["part"] == part, "share"].sum() == pytest.approx(1)
     mixing = found[found["part"] == "mixing"]
     ends = {(a, b) for a, b in graph.edges.T.tolist() if a != b}
-    pairs = [(labels[a], labels[b]) for a, b in ends | {(b, a) for a, b in ends}]
+    contacts = ends | {(b, a) for a, b in ends}
+    pairs = [(labels[a], labels[b]) for a, b in contacts]
     for row in mixing.dropna(subset="share").to_dict("records"):
         of = [b for a, b in pairs if a == row["of"] and b >= 0]
+        between = [(a, b) for a, b in contacts if labels[a] == row["of"] and labels[b] == row["to"]]
+        if between:
+            assert row["students"] == min(len(set(end)) for end in zip(*between, strict=True)) >= FEWEST
         assert row["share"] == pytest.approx(np.mean([b == row["to"] for b in of]))
     by_class = mixing.groupby("of")["share"].sum(min_count=1).dropna()
     assert by_class.to_numpy() == pytest.approx(np.ones(len(by_class))), "a class is told whole or not at all"

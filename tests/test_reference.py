@@ -1,11 +1,14 @@
 """What the committed reference must hold: no model knows more than can be known, and nothing shows a real student."""
 
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT
@@ -65,6 +68,87 @@ def test_no_kept_record_shows_few_real_students(folder: Path) -> None:
     assert not list(people.breaches(folder))
 
 
+def recovered(folder: Path) -> set[str]:
+    """Ways in which kept numbers tell, put together, how many real students a class of few has, or how they fare.
+
+    `sizes`: recalls of the other classes have their sizes as denominators. `means`: a mean over classes less those that
+    are shown is that of the one class that is not. `prevalence` and `alerts`: those at risk, over all or those found.
+    """
+    card = json.loads((folder / "card.json").read_text())
+    if not people.real(card) or card["kind"] == "multilabel":
+        return set()
+    runs, classes, alerts = (pd.read_parquet(folder / f"{name}.parquet") for name in ("runs", "classes", "alerts"))
+    run = list(classes.columns[: list(classes.columns).index("class")])
+    classes = classes.merge(runs[[*run, "students", "macro_f1"]], on=run)
+    average = classes["class"].isin(["micro", "macro", "weighted"])
+    each, macro = classes[~average], classes[classes["class"] == "macro"].set_index(run)
+    found: set[str] = set()
+    for _, side in each.groupby([column for column in run if column not in ("model", "variant", "seed")]):
+        recalls = side.dropna(subset="recall").groupby("class")["recall"].unique()
+        students = int(side["students"].iloc[0])
+        known = [math.lcm(*(Fraction(r).limit_denominator(students).denominator for r in of)) for of in recalls]
+        if len(known) == side["class"].nunique() - 1 and few(students - sum(known), students):
+            found.add("sizes")
+    harmonic = 2 * each["precision"] * each["recall"] / (each["precision"] + each["recall"])
+    each = each.assign(f1=each["f1"].fillna(harmonic))
+    for score, mean in (("precision", "precision"), ("recall", "recall"), ("f1", "macro_f1")):
+        if (macro[mean].notna() & (each[score].isna().groupby([each[c] for c in run]).sum() == 1)).any():
+            found.add("means")
+    if card["kind"] == "binary":
+        alerts = alerts.merge(runs[[*run, "students"]], on=run)
+        at_risk = alerts["precision"] * alerts["share"] * alerts["students"] / alerts["recall"]
+        for way, count, of in (
+            ("prevalence", runs["prevalence"] * runs["students"], runs),
+            ("alerts", at_risk, alerts),
+        ):
+            if any(few(*pair) for pair in zip(count.dropna(), of["students"][count.notna()], strict=True)):
+                found.add(way)
+    return found
+
+
+def few(count: float, students: int) -> bool:
+    """Whether somebody, but hardly anybody, is counted, or not counted."""
+    return any(0.01 < one < people.FEWEST - 0.01 for one in (count, students - count))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=[f"{f.parts[-3]}-{f.name}" for f in FOLDERS])
+def test_no_class_of_few_can_be_recovered_from_kept_records(folder: Path) -> None:
+    assert not recovered(folder)
+
+
+def blank(classes: pd.DataFrame) -> pd.DataFrame:
+    """One class hidden, and nothing else but supports."""
+    hidden = classes["class"] == "takes it up"
+    scores = classes[["precision", "recall", "f1"]].mask(hidden)
+    return classes.assign(support=np.nan, **scores)
+
+
+RECOVERIES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
+    "means": ("classes", blank),
+    "prevalence": ("runs", lambda runs: runs.assign(prevalence=3 / runs["students"])),
+    "alerts": ("alerts", lambda alerts: alerts.assign(recall=alerts["recall"] * 2)),
+}
+
+
+@pytest.mark.parametrize("way", RECOVERIES)
+def test_a_class_of_few_that_can_be_recovered_is_noticed(way: str, tmp_path: Path) -> None:
+    folder = tmp_path / "glasgow-cannabis"
+    shutil.copytree(next(f for f in FOLDERS if f.name == folder.name), folder)
+    name, change = RECOVERIES[way]
+    file = folder / f"{name}.parquet"
+    change(pd.read_parquet(file)).to_parquet(file)
+    assert way in recovered(folder)
+
+
+def test_the_size_of_a_class_is_recovered_from_the_recalls_of_the_others(tmp_path: Path) -> None:
+    folder = tmp_path / "glasgow-cannabis"
+    shutil.copytree(next(f for f in FOLDERS if f.name == folder.name), folder)
+    classes, runs = (pd.read_parquet(folder / f"{name}.parquet") for name in ("classes", "runs"))
+    blank(classes).to_parquet(folder / "classes.parquet")
+    runs.assign(students=runs["students"] - 2).to_parquet(folder / "runs.parquet")
+    assert "sizes" in recovered(folder), "three or four are left"
+
+
 @pytest.mark.parametrize("reference", sorted((ROOT / "results" / "reference").glob("*@*")), ids=lambda path: path.name)
 def test_no_kept_table_or_figure_shows_few_real_students(reference: Path) -> None:
     """Numbers of students in tables, and whose nodes figures draw; all files are of a kind that is read here."""
@@ -92,6 +176,7 @@ BREACHES: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "three isolated": ("description", lambda row: row.assign(isolated=3 / row["students"])),
     "a cell of two": ("network", lambda cells: cells.assign(students=2.0)),
     "a test side of three": ("runs", lambda runs: runs.assign(students=3)),
+    "three at risk": ("runs", lambda runs: runs.assign(prevalence=3 / runs["students"])),
     "a row a pupil": ("nodes", lambda _: pd.DataFrame({"x": [0.0], "y": [0.0], "label": [1]})),
 }
 

@@ -22,8 +22,9 @@ def aggregates(dataset: str, graph: StudentGraph, labels: np.ndarray) -> pd.Data
     `degree`: contacts of a student; `component`: size of the component that she is in; `weight`: of an edge. Bins
     [`low`, `high`) are octaves, joined until each has FEWEST students; `share` is of the students, or edges. `mixing`:
     the `share` of the contacts of students of class `of`, among labeled ones, that are with class `to` (of several
-    questions: 1 with any answer yes). `students` is how many a row rests on. Where a cell has
-    fewer, all of its two classes' rows are suppressed, shares and students NaN, for the others would tell it.
+    questions: 1 with any answer yes). `students` is how many a row rests on: of a cell,
+    those at the end where they are fewer; of an empty one, those of its class `of`. Where these are too few, all rows
+    of the cell's two classes are suppressed, shares and students NaN, for the others would tell it.
     """
     contacts = symmetric(graph)
     component = connected_components(contacts, directed=False)[1]
@@ -62,13 +63,14 @@ def _mixing(pairs: np.ndarray, code: np.ndarray) -> list[dict[str, object]]:
     pairs, ends = pairs[(ends >= 0).all(1)], ends[(ends >= 0).all(1)]
     classes = np.unique(code[code >= 0]).tolist()
     cells = {(a, b): pairs[(ends == (a, b)).all(1)] for a in classes for b in classes}
-    students = {cell: len(np.unique(among)) for cell, among in cells.items()}
+    students = {cell: min(len(np.unique(end)) for end in among.T) for cell, among in cells.items()}
+    connected = {a: len(np.unique(pairs[ends[:, 0] == a, 0])) for a in classes}
     few = {c for cell, n in students.items() if 0 < n < FEWEST for c in cell}
+    few |= {a for a, n in connected.items() if n < FEWEST}
     rows: list[dict[str, object]] = []
     for (a, b), among in cells.items():
-        all_of = int((ends[:, 0] == a).sum())
-        shown = all_of and a not in few
-        rests = students[a, b] or len(np.unique(pairs[ends[:, 0] == a]))
-        row = {"students": rests, "share": len(among) / all_of} if shown else {"students": np.nan, "share": np.nan}
+        row = {"students": np.nan, "share": np.nan}
+        if a not in few:
+            row = {"students": students[a, b] or connected[a], "share": len(among) / (ends[:, 0] == a).sum()}
         rows.append({"part": "mixing", "of": a, "to": b, **row})
     return rows

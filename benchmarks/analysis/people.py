@@ -1,6 +1,7 @@
 """What may be kept of people: nothing that rests on fewer than FEWEST students of a real dataset.
 
-A score over a test side is kept whole, and so are the numbers of students of whole sides. Floor 2.
+A score over a test side is kept whole, and so are the numbers of students of whole sides. Precision, recall and F1 are
+such scores, however few a model takes for a class: what is not told is how many students a class of few has. Floor 2.
 """
 
 import json
@@ -51,30 +52,30 @@ def merged(bins: np.ndarray, who: np.ndarray, fewest: int = FEWEST) -> np.ndarra
 def suppressed(name: str, frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """A table of records, `runs` beside it, with NaN where a cell rests on fewer than FEWEST students (none is none).
 
-    `classes`: everything on a class that so few are in, the numbers of the others in that run (they would tell it) and
-    a precision over so few who are taken for the class. `alerts`: precision and recall where so few are seen, recall
-    where so few are at risk, the lead time where so few are found. `description`: shares that count so few students.
+    `runs`: the prevalence where so few are, or are not, positive. `classes`: of a run in which so few are in a class,
+    all but the micro average, for the other classes and their means would tell it. `alerts`: precision and recall where
+    so few are seen, recall where the prevalence is suppressed (it would tell it), the lead time where so few are found.
+    `description`: shares that count so few students. What is suppressed already stays so.
     """
     frame = frame.reset_index(drop=True)
+    if name == "runs":
+        few = _few(frame["prevalence"] * frame["students"]) | _few((1 - frame["prevalence"]) * frame["students"])
+        frame["prevalence"] = frame["prevalence"].astype(float).where(~few)
     if name == "classes":
         frame["support"] = frame["support"].astype(float)
-        few = _few(frame["support"])
-        taken = (frame["recall"] * frame["support"] / frame["precision"].where(frame["precision"] > 0)).round()
-        frame.loc[_few(taken), "precision"] = np.nan
-        each = ~frame["class"].isin(["micro", "macro", "weighted"])
+        few = _few(frame["support"]) | frame["support"].isna()
         run = frame.columns[: list(frame.columns).index("class")].tolist()
-        beside = few.groupby([frame[column] for column in run]).transform("any") & each
-        frame.loc[beside, "support"] = np.nan
-        frame.loc[few, ["precision", "recall", "f1", "f1_chosen"]] = np.nan
+        beside = few.groupby([frame[column] for column in run]).transform("any") & (frame["class"] != "micro")
+        frame.loc[few | beside, ["precision", "recall", "f1", "f1_chosen", "support"]] = np.nan
     if name == "alerts" and len(frame):
         run = frame.columns[: list(frame.columns).index("share")].tolist()
+        runs = suppressed("runs", runs, runs)
         of = frame[run].merge(runs[[*run, "students", "prevalence"]], on=run, how="left").set_index(frame.index)
         seen = frame["share"] * of["students"]
-        risk = of["prevalence"] * of["students"]
         found = frame["precision"] * seen
         frame[["precision", "recall", "lead"]] = frame[["precision", "recall", "lead"]].astype(float)
         frame.loc[_few(found) | _few(seen), "lead"] = np.nan
-        frame.loc[_few(seen) | _few(risk), "recall"] = np.nan
+        frame.loc[_few(seen) | of["prevalence"].isna(), "recall"] = np.nan
         frame.loc[_few(seen), "precision"] = np.nan
     if name == "description":
         for column in ("isolated", "wordless"):
@@ -110,11 +111,10 @@ def breaches(folder: Path) -> Iterator[str]:
 
 def _resting_on_few(name: str, frame: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
     """Rows of a table that rest on few students, or hold a cell that does."""
-    if name in ("calibration", "network", "runs"):
-        return _few(frame["students"].astype(float))
     shown = suppressed(name, frame, runs)
     same = (shown == frame) | (shown.isna() & frame.isna())
-    return ~same.all(axis=1)
+    few = _few(frame["students"].astype(float)) if name in ("calibration", "network", "runs") else False
+    return ~same.all(axis=1) | few
 
 
 def drawn(figure: Path) -> list[str]:

@@ -21,8 +21,8 @@ def make(records: Records) -> pd.DataFrame:
             for name in runs["class"].unique():
                 of = runs[runs["class"] == name]
                 labels.append((*row_label(records, dataset, model, {}), name))
-                rows.append({SCORES[s]: of[s].mean(skipna=s == "f1_chosen") for s in SCORES})  # none of several classes
-                hidden[dataset] = hidden.get(dataset, False) or of[["precision", "support"]].isna().any(axis=None)
+                rows.append({SCORES[s]: of[s].mean(skipna=False) for s in SCORES})
+                hidden[dataset] = hidden.get(dataset, False) or of["support"].isna().any(axis=None)
     index = named(labels, ["Dataset", "Model", "Class"])
     frame = pd.DataFrame(rows, index=index, columns=list(SCORES.values()))
     frame.attrs = {
@@ -30,7 +30,7 @@ def make(records: Records) -> pd.DataFrame:
         "below them the micro, macro and support-weighted means. F1, threshold: at the threshold of best macro-F1 on "
         "validation, where two classes are told apart.",
         "notes": [
-            f"{dataset}: dashes are {HIDDEN} of a class, or taken for it, in a run, or a number that would tell it."
+            f"{dataset}: dashes are {HIDDEN} of a class in a run, or a number that would tell it."
             for dataset, found in hidden.items()
             if found
         ],  # the main table says what is missing and why

@@ -53,7 +53,7 @@ def _row(metric: str, runs: pd.DataFrame, alerts: pd.DataFrame) -> dict[tuple[st
     row: dict[tuple[str, str], object] = {
         (METRICS[metric], "mean"): runs[metric].mean(),
         (METRICS[metric], "sd"): runs[metric].std(),
-        ("At risk", ""): runs["prevalence"].mean(),
+        ("At risk", ""): runs["prevalence"].mean(skipna=False),
     }
     for share, found in alerts.groupby("share"):
         row |= {(f"{what.capitalize()} at {share:.0%}", ""): found[what].mean(skipna=False) for what in FOUND}

@@ -29,7 +29,7 @@ def make(records: Records) -> pd.DataFrame:
             row: dict[tuple[str, str], float | int] = {}
             for metric, name in METRICS.items():
                 row |= {(name, "mean"): runs[metric].mean(skipna=False), (name, "sd"): runs[metric].std(skipna=False)}
-            row |= {("Prevalence", ""): runs["prevalence"].mean(), ("Runs", ""): len(runs)}
+            row |= {("Prevalence", ""): runs["prevalence"].mean(skipna=False), ("Runs", ""): len(runs)}
             rows.append(row)
             for metric, name in METRICS.items():
                 bold[name].append(told.get((model, variant, metric), ""))
