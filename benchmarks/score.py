@@ -102,7 +102,7 @@ def run(
             trials += [of | row for row in _trials(folder)]
         except ValueError as error:  # a damaged file loses the rows that it is of
             ended |= dict.fromkeys(users, Outcome(FAILED, str(error), str(folder)))
-        if (end := outcome.read(folder)).status == OK and end.reason:  # trials that the next run tries again
+        if (end := outcome.read(folder)).status != OK or end.reason:  # damaged since, or trials that are tried again
             ended |= {model: end for model in users if model in ended and ended[model].status == OK}
     made: dict[tuple[str, str], dict[Run, Sides]] = {}  # by model and cell
     runs: list[dict[str, Any]] = []

@@ -357,24 +357,28 @@ def test_a_damaged_file_loses_its_own_row(place: Path) -> None:
             whole = (folder / file).read_bytes()
             middle = len(whole) // 2
             (folder / file).write_bytes(whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
-    for model in ("sound", "trials"):
+    searched = {"trials": "trials.json", "summed": "trials.json"}  # of the latter a checksum tells
+    for model in ("sound", *searched):
         tuning = base / "tuning/toy" / model
         tuning.mkdir(parents=True)
         outcome.Outcome("ok").write(tuning)
-        (tuning / "trials.json").write_text("[]" if model == "sound" else "[", encoding="utf-8")
-    shutil.copytree(base / "predictions/toy/sound", base / "predictions/toy/trials")
+        (tuning / "trials.json").write_text("[" if model == "trials" else "[]", encoding="utf-8")
+    for model in searched:
+        shutil.copytree(base / "predictions/toy/sound", base / "predictions/toy" / model)
+    checksums.write(tuning)
+    (tuning / "trials.json").write_text("[ ]", encoding="utf-8")
     folders = sorted((base / "predictions/toy").iterdir())
     out = base / "records/toy"
     tunings = sorted((base / "tuning/toy").iterdir())
     score.run("toy", base / "data/toy", base / "sealed/toy", folders, out, tuning=tunings)
     found = pd.read_parquet(out / "outcomes.parquet").set_index("model")
-    assert found["status"].to_dict() == dict.fromkeys([*damaged, "trials"], "failed") | {"sound": "ok"}
+    assert found["status"].to_dict() == dict.fromkeys([*damaged, *searched], "failed") | {"sound": "ok"}
     assert set(pd.read_parquet(out / "runs.parquet")["model"]) == {"sound"}
-    for model, file in (damaged | {"trials": "trials.json"}).items():
+    for model, file in (damaged | searched).items():
         if model != "sound":
             assert f"{file} is damaged" in found["reason"][model]
             assert found["origin"][model] == str(
-                base / ("tuning" if model == "trials" else "predictions") / "toy" / model
+                base / ("tuning" if model in searched else "predictions") / "toy" / model
             )
 
 
