@@ -150,6 +150,8 @@ def test_the_same_difference_in_each_fold_is_undecided() -> None:
     row = found(frame, "best", "mlp")
     assert (row.difference, row.verdict, row.reference) == (-0.5, "undecided", "gcn")
     assert np.isnan([row.p, row.low, row.high]).all()
+    assert (row.score_low, row.score_high) == (0.5, 0.5), "a row's own score is refused nothing"
+    assert (row.reference_low, row.reference_high) == (1, 1)
     assert (
         found(
             pairs(

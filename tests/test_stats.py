@@ -146,6 +146,8 @@ def test_corrected_t_of_equal_differences() -> None:
     nothing = stats.corrected_t(np.zeros(3), 0.3)
     assert (nothing.p, nothing.low, nothing.high) == (1, 0, 0)
     assert stats.verdict(nothing, 1.0) == "tied"
+    noise = stats.corrected_t(np.array([0, 1e-17, 0]), 0.3)
+    assert (noise.p, stats.verdict(noise, noise.p)) == (1, "tied"), "rounding is no difference"
     for value in (0.5, 0.003):
         found = stats.corrected_t(np.array([value, value + 1e-17, value * (1 + 1e-16)]), 0.3)
         assert found.value == pytest.approx(value)

@@ -189,7 +189,8 @@ def _compared(sealed: Sealed, splits: list[str], one: list[Replicates], two: lis
     scores = np.array([[r.score for r in side] for side in (one, two)])
     if sealed.folds:
         ratio = float(np.mean([len(sealed.labels[split]) / sealed.trained[split] for split in splits]))
-        estimate, own, other = (stats.corrected_t(values, ratio) for values in (scores[0] - scores[1], *scores))
+        estimate = stats.corrected_t(scores[0] - scores[1], ratio)
+        own, other = (stats.over_folds(values, ratio) for values in scores)
         by = f"{len(splits)} folds"
     else:
         draws = [np.mean([r.draws for r in side], axis=0) for side in (one, two)]

@@ -150,22 +150,32 @@ def percentile(value: float, draws: np.ndarray) -> Estimate:
     return Estimate(value, low, high, (inner[0], inner[1]), p)
 
 
-def corrected_t(values: np.ndarray, ratio: float) -> Estimate:
+def over_folds(values: np.ndarray, ratio: float) -> Estimate:
     """Corrected resampled t (Nadeau & Bengio, 2003, https://doi.org/10.1023/A:1024068626366) of one value a fold, [J].
 
     `ratio` is test over training students. Folds share training students, so the variance of their mean is
     (1/J + ratio) S², not S²/J.
 
-    One and the same value in each fold shows no variance to compare it with, and J values are too few to say that there
-    is none: neither interval nor p, so undecided. Only where all are zero p is 1, and the interval is zero.
+    One and the same value in each fold has an interval of no width and no p; where all are zero, p is 1.
     """
     folds, mean = len(values), float(values.mean())
-    if np.isnan(mean) or (np.ptp(values) <= SAME and values.any()):
-        return Estimate(mean, np.nan, np.nan, (np.nan, np.nan), np.nan)
     error = float(np.sqrt((1 / folds + ratio) * values.var(ddof=1)))
     wide, narrow = (error * float(student_t.ppf(1 - a, folds - 1)) for a in (ALPHA / 2, ALPHA))
-    p = float(2 * student_t.sf(abs(mean) / error, folds - 1)) if error > 0 else 1.0
+    if np.ptp(values) <= SAME:
+        p = 1.0 if np.abs(values).max() <= SAME else np.nan
+    else:
+        p = float(2 * student_t.sf(abs(mean) / error, folds - 1))
     return Estimate(mean, mean - wide, mean + wide, (mean - narrow, mean + narrow), p)
+
+
+def corrected_t(differences: np.ndarray, ratio: float) -> Estimate:
+    """`over_folds` of one difference a fold [J], which may be refused.
+
+    One and the same in each fold shows no variance to compare it with, and J values are too few to say that there is
+    none: neither interval nor p, so undecided. Only where all are zero p is 1, and the interval is zero.
+    """
+    found = over_folds(differences, ratio)
+    return Estimate(found.value, np.nan, np.nan, (np.nan, np.nan), np.nan) if np.isnan(found.p) else found
 
 
 def holm(p: np.ndarray) -> np.ndarray:
