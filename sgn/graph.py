@@ -96,7 +96,7 @@ class StudentGraph:
         a, b = self.edges[:, (edge if there[first] < back[first] else flipped)[first]].tolist()
         raise ValueError(
             f"an undirected graph holds each edge in both directions, with one weight: {a} -> {b} has no counterpart. "
-            "Add it (benchmarks.data.edges.both_ways does), or say directed=True"
+            "Add it (benchmarks.data.edges.both_ways does, if each edge is given once), or say directed=True"
         )
 
     def __len__(self) -> int:

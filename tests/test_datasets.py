@@ -34,6 +34,13 @@ def test_what_planning_reads_is_literal(name: str) -> None:
     assert set(getattr(module, "URLS", {})) <= set(module.FILES)
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_remarks_hold_whatever_the_cutoff(name: str) -> None:
+    """They stand on the card of every entry of a file, so what was counted at one cut-off belongs into its document."""
+    counts = re.findall(r"\d,\d{3}|\d+ of \d", " ".join(getattr(import_module(name), "REMARKS", ())))
+    assert not counts
+
+
 def test_a_dataset_that_denies_its_texts_is_refused(tmp_path: Path) -> None:
     code = "from conftest import learnable\nTEXT = False\ndef make(raw, splits): return learnable(students=60)\n"
     (tmp_path / "made_up.py").write_text(code, encoding="utf-8")
@@ -75,8 +82,24 @@ def test_with_several_classes_one_may_be_missing_on_a_side_but_not_all_others() 
     labels[test] = labels[test] % 2
     check_classes(replace(data, labels=labels))
     labels[test] = 1
-    with pytest.raises(ValueError, match="split '0': none of the 15 test students has the label 'a', and accuracy"):
+    with pytest.raises(
+        ValueError, match=r"split '0': none of the 15 test students has the label 'a', and accuracy.*where it is not"
+    ):
         check_classes(replace(data, labels=labels))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros((9, 2), np.int64), r"labels are int64 of shape \(9, 2\): give one whole number a student"),
+        (np.array(["s1", "s2", "s3"]), "labels are <U2 of shape"),
+        (np.array([0.0, 1.0, -1.0]), "labels are float64 of shape"),
+    ],
+    ids=["several questions", "ids", "floats"],
+)
+def test_a_random_split_refuses_what_are_no_labels(labels: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        random_split(labels, 0, 0.5, 0.25)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -162,7 +162,8 @@ def check_classes(dataset: Dataset) -> None:
             if absent:
                 raise ValueError(
                     f"split {name!r}: none of the {len(labels)} {side} students has the label {absent[0]!r}, and "
-                    f"{dataset.task.metric} means nothing there. Stratify the split, or leave it out of the config"
+                    f"{dataset.task.metric} means nothing there. Give the side more students, stratify the split where "
+                    "it is not, or leave it out of the config"
                 )
 
 
@@ -170,8 +171,14 @@ def random_split(labels: np.ndarray, seed: int, train: float, validation: float)
     """Transductive split of the labeled students (label >= 0), each class in proportion; what remains is test.
 
     Each class in random order lies evenly over a line, which is cut at the sizes of the sides. scikit-learn's
-    `train_test_split` would refuse a class of one or two students, which is legal where the score is accuracy.
+    `train_test_split` would refuse a class of one or two students, which is legal where the score is accuracy. Raises
+    ValueError for labels that are not one whole number a student.
     """
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(
+            f"labels are {labels.dtype} of shape {labels.shape}: give one whole number a student, -1 for none, and for "
+            "several questions the answers to the one that the split is to be stratified by"
+        )
     rng = np.random.RandomState(seed)
     order = rng.permutation(np.flatnonzero(labels >= 0))
     place = np.empty(len(order))

@@ -47,8 +47,8 @@ REMARKS = (
     "Writing again means in these three communities within 49 days; who only reads counts as gone.",
     "Cohort and replies hold what was still there at the crawl: who deleted their account in time is missing.",
     "A post that was removed or deleted by the crawl has lost its words, and nearly always its author: whenever that "
-    "was, it counts as nobody's, and its title is not read. One that went after the cut-off could be seen at it: at "
-    "most 204 of 13,481 posts at day 14, 123 of 28,908 at day 28 and 201 of 43,070 at day 42.",
+    "was, it counts as nobody's, and its title is not read. One that went after the cut-off could be seen at it; "
+    "docs/datasets/reddit_college.md says how many these are at most.",
     "Not checkable: whether a text was edited after the cut-off without saying so. Crawls came days after a post.",
     "Not checkable: whether one person writes under two names, and whether an author is a student or a moderator.",
     "Bots are known by their names only.",
