@@ -76,6 +76,33 @@ def test_the_later_run_is_what_warnings_are_for(families: list[Path]) -> None:
     assert (row["Days left", ""], row["Runs", ""]) == ("30", 1)
 
 
+@pytest.mark.parametrize(
+    ("cells", "days", "said"),
+    [
+        ({"precision": np.nan, "recall": np.nan, "lead": np.nan}, DASH, True),
+        ({"lead": np.nan}, DASH, True),
+        ({"recall": np.nan}, "30", True),
+        ({"precision": 0.0, "recall": 0.0, "lead": np.nan}, "30", False),
+    ],
+    ids=["few are seen", "few are found", "few are at risk", "nobody is found"],
+)
+def test_what_is_suppressed_in_a_family_is_said(
+    families: list[Path], cells: dict[str, float], days: str, said: bool
+) -> None:
+    file = families[1] / "alerts.parquet"
+    alerts = pd.read_parquet(file)
+    few = (alerts["share"] == SHARES[0]) & (alerts["model"] == "gcn") & (alerts["split"] == "fixed")
+    alerts.loc[few & (alerts["cutoff"] == 14), list(cells)] = list(cells.values())
+    alerts.to_parquet(file, index=False)
+    found = records.load([], MODELS, CALL, families)
+    frame = table.load("benchmarks.tables.early_warning").make(found)
+    assert frame.loc[("cutoffs", "week 14", "GCN"), ("Days left", "")] == days
+    assert frame.loc[("cutoffs", "week 7", "GCN"), ("Days left", "")] == "30"
+    assert [note.split(":")[0] for note in frame.attrs["notes"]] == ["cutoffs"] * said
+    axis = table.load("benchmarks.figures.early_warning").make(found).axes[0]
+    assert axis.get_xticklabels()[1].get_text() == ("14\n30 d" if days == "30" else "14")
+
+
 def test_the_next_run_is_compared_with_random_splits(families: list[Path]) -> None:
     frame = table.load("benchmarks.tables.future").make(records.load([], MODELS, CALL, families))
     assert len(frame) == 2 * len(MODELS), "the other family has no later run"
@@ -174,6 +201,32 @@ def test_a_lost_cell_is_drawn_as_lost(tmp_path: Path) -> None:
     assert [text.get_text() for text in optimum.texts].count(DASH) == 1
     assert [text.get_text() for text in won.texts].count(DASH) == 1
     assert "2 of 4 cells" in figure.legends[0].get_texts()[-1].get_text()
+
+
+def test_a_model_without_any_run_has_lost_every_cell(tmp_path: Path) -> None:
+    folder, models = tmp_path / "phase", ["mlp", "gcn", "bert-gcn", "oracle"]
+    phase(folder, ["mlp", "bert-gcn", "oracle"])
+    outcomes = pd.read_parquet(folder / "outcomes.parquet")
+    of = pd.DataFrame([{"model": "gcn", "variant": "base", "status": "failed", "reason": "no memory", "origin": "x"}])
+    for status, shown in (("failed", [DASH] * 4), ("not applicable", ["+2", "+10", "+2", "+10"])):
+        pd.concat([outcomes, of.assign(status=status)]).to_parquet(folder / "outcomes.parquet")
+        winners, optimum, _ = phase_figure.make(records.load([], models, CALL, [folder])).axes
+        assert [text.get_text() for text in winners.texts] == shown
+        assert [text.get_text() for text in optimum.texts] == ["0.90"] * 4
+
+
+@pytest.mark.parametrize("model", ["mlp", "oracle"])
+def test_a_mean_over_fewer_networks_than_elsewhere_is_none(tmp_path: Path, model: str) -> None:
+    folder = tmp_path / "phase"
+    phase(folder, ["mlp", "bert-gcn", "oracle"])
+    runs = pd.read_parquet(folder / "runs.parquet")
+    runs = pd.concat([runs.assign(draw=draw) for draw in (0, 1)])
+    gone = (runs["text_signal"] == 0.8) & (runs["graph_signal"] == 0.5) & (runs["model"] == model) & (runs["draw"] == 1)
+    runs[~gone].to_parquet(folder / "runs.parquet")
+    figure = phase_figure.make(records.load([], ["mlp", "bert-gcn", "oracle"], CALL, [folder]))
+    winners, optimum, won = ([text.get_text() for text in axis.texts].count(DASH) for axis in figure.axes)
+    assert (winners, optimum, won) == ((1, 0, 0) if model == "mlp" else (0, 1, 1))
+    assert "2 runs a cell" in figure.legends[0].get_title().get_text()
 
 
 ERROR = 0.02  # of a difference

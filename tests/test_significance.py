@@ -198,6 +198,13 @@ def test_a_reliability_diagram_leaves_small_datasets_out_and_says_so(found: Reco
     plt.close(figure)
 
 
+def test_records_that_do_not_say_who_is_tested_are_named(found: Records) -> None:
+    older = counted(found, 150).drop(columns="tested")
+    for descriptions in (older, counted(found, 150)[1:]):
+        with pytest.raises(ValueError, match=r"^records/toy0/description\.parquet does not say .* 'tested'"):
+            load("benchmarks.figures.reliability").make(replace(found, descriptions=descriptions))
+
+
 def test_bins_are_joined_by_their_share() -> None:
     bins = pd.DataFrame({"bin": [0, 1, 2, 3], "share": [0.1, 0.3, 0.2, 0.4], "predicted": [0.1, 0.2, 0.6, 0.9]})
     bins["observed"] = [0.0, 0.4, 0.5, 1.0]

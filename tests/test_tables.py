@@ -15,7 +15,7 @@ from benchmarks.analysis import records
 from benchmarks.analysis.columns import COLUMNS, METRICS
 from benchmarks.analysis.metrics import SCORES
 from benchmarks.analysis.rows import DASH
-from benchmarks.data.storage import write_json
+from benchmarks.data.storage import read_json, write_json
 from benchmarks.jobs.outcome import Outcome
 from benchmarks.workflow import command
 
@@ -132,6 +132,48 @@ def test_a_mean_leaves_no_run_out(folders: list[Path]) -> None:
     assert row["Accuracy", "mean"] == pytest.approx(0.65)
     assert [mark for mark in main.attrs["marks"]["ROC-AUC"] if mark] == ["best"]
     assert math.isnan(headline.loc["toy (template text)", ("MLP", "mean")])
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("ablations", ("Difference", "mean")),
+        ("calibration", ("ECE", "mean")),
+        ("early_warning", ("ROC-AUC", "sd")),
+        ("efficiency", ("ROC-AUC", "mean")),
+        ("headline", ("MLP", "sd")),
+        ("heads", ("Log-loss", "mean")),
+        ("main", ("ROC-AUC", "sd")),
+        ("self_supervision", ("Difference", "mean")),
+        ("variance", "Deviation"),
+    ],
+)
+def test_where_the_score_of_a_run_is_not_defined_no_mean_is(folders: list[Path], name: str, column: object) -> None:
+    """It is that of the MLP with seed 1, on either split."""
+    toy, models = folders[0], [*MODELS, "oracle", "oracle-text", "oracle-graph"]
+    runs = pd.read_parquet(toy / "runs.parquet")
+    mlp = runs[(runs["model"] == "mlp") & (runs["variant"] == "base")]
+    oracles = [mlp.assign(model=model, accuracy=0.9 if model == "oracle" else 0.5) for model in models[-3:]]
+    runs = pd.concat([runs, *oracles])
+    runs.loc[(runs["model"] == "mlp") & (runs["variant"] == "base") & (runs["seed"] == 1), "roc_auc"] = math.nan
+    runs = pd.concat([runs, runs.assign(split="1")], ignore_index=True)
+    own = runs[(runs["model"] == "mlp") & (runs["variant"] == "base")]
+    frames = {
+        "runs": runs,
+        "alerts": own.assign(share=0.1, precision=0.5, recall=0.5, lead=math.nan)[COLUMNS["alerts"]],
+        "calibration": own.assign(ece=own["roc_auc"], bin=0).reindex(columns=COLUMNS["calibration"]),
+        "heads": own.assign(recipe="some", students="training", loss=own["roc_auc"], confidence=0.5),
+        "uses": pd.DataFrame([{"dataset": "toy", "model": "mlp", "variant": "no edges", "recipe": "some"}]),
+    }
+    for which, of in frames.items():
+        of.to_parquet(toy / f"{which}.parquet", index=False)
+    write_json(toy / "card.json", read_json(toy / "card.json") | {"replication": "folds"})
+    frame = table.load(f"benchmarks.tables.{name}").make(records.load(folders, models, CALL))
+    rows = frame[[name in ("headline", "heads") or "MLP" in label for label in frame.index.map(str)]]
+    assert len(rows)
+    assert rows[column].isna().all()
+    if "Runs" in rows:
+        assert (rows["Runs"] == 4).all(axis=None)
 
 
 def test_ablations_are_paired(folders: list[Path]) -> None:

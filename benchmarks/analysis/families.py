@@ -1,5 +1,7 @@
 """What tables and figures of families share: which families answer a question, and on which of their rows."""
 
+import math
+
 import pandas as pd
 
 from benchmarks.analysis.columns import COLUMNS
@@ -28,6 +30,12 @@ def as_deployed(rows: pd.DataFrame) -> pd.DataFrame:
     """Runs as a school would use them: those on the later test, where a family has such a split; else all."""
     later = rows["split"] == LATER
     return rows[later] if later.any() else rows
+
+
+def days_left(alerts: pd.DataFrame) -> float:
+    """Median over runs and shares of the lead time; NaN where one is suppressed, which finding nobody is not."""
+    hidden = alerts["lead"].isna() & (alerts["precision"] != 0)
+    return math.nan if hidden.any() else float(alerts["lead"].median())
 
 
 def models_in(records: Records, rows: pd.DataFrame) -> list[str]:

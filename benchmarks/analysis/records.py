@@ -58,6 +58,7 @@ class Family:
     runs: pd.DataFrame
     alerts: pd.DataFrame  # a row a run and share of the students whom staff can see
     lost: pd.DataFrame  # outcomes of cells without a run, as "variant"
+    models: list[str]  # that were asked for and apply, those without any run included
 
     @property
     def metric(self) -> str:
@@ -112,11 +113,16 @@ class Records:
                 return found[[f"{score}_low", f"{score}_high"]].iloc[0].to_numpy(float).clip(0, 1)
         return np.full(2, np.nan)
 
-    def paired(self, dataset: str, model: str, variant: str) -> pd.DataFrame:
-        """Headline scores of a variant and of the unchanged model: a row a split and seed that has both."""
+    def paired(
+        self, dataset: str, model: str, variant: str, reference: str = BASE, score: str | None = None
+    ) -> pd.DataFrame:
+        """A score, else the headline one, of a variant and its reference: a row a split and seed that ran with both."""
         runs = self.runs[(self.runs["dataset"] == dataset) & (self.runs["model"] == model)]
-        table = runs.pivot_table(index=["split", "seed"], columns="variant", values=self.metric(dataset))
-        return table.reindex(columns=[variant, BASE]).astype(float).dropna()
+        each = [
+            runs[runs["variant"] == one].set_index(["split", "seed"])[score or self.metric(dataset)].rename(one)
+            for one in (variant, reference)
+        ]
+        return pd.concat(each, axis=1, join="inner").astype(float).sort_index()
 
     def empty(self) -> list["Empty"]:
         """The empty cells, those of one cause together.
@@ -195,6 +201,7 @@ def _family(folder: Path) -> Family:
         runs=parquet.read(folder / "runs.parquet"),
         alerts=parquet.read(folder / "alerts.parquet"),
         lost=outcomes[outcomes["variant"] != BASE],
+        models=outcomes.loc[outcomes["status"] != NOT_APPLICABLE, "model"].unique().tolist(),
     )
 
 

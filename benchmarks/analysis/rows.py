@@ -1,4 +1,4 @@
-"""Rows of tables: their labels, the notes on cells that are empty, and the marks of the best."""
+"""Rows of tables: their labels, means, the notes on cells that are empty, and the marks of the best."""
 
 import itertools
 import string
@@ -35,6 +35,11 @@ def row_label(found: Records, dataset: str, model: str, marks: dict[tuple[str, .
     kind = found.cards[dataset]["text"] if dataset in found.cards else ""
     first = f"{dataset} ({text.get(kind, f'{kind} text')})" if kind else dataset
     return first, " ".join(filter(None, (label(model), marks.get((dataset, model), ""))))
+
+
+def mean_sd(name: str, values: pd.Series) -> dict[tuple[str, str], float]:
+    """The columns of a score's mean ± sd: NaN where that of one run is, so that no run is left out."""
+    return {(name, "mean"): values.mean(skipna=False), (name, "sd"): values.std(skipna=False)}
 
 
 def named(labels: Sequence[tuple[Any, ...]], names: list[str]) -> pd.MultiIndex:

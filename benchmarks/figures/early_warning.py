@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.analysis.curves import chance_key, curves, key, note_of, title
-from benchmarks.analysis.families import as_deployed, clock, models_in, varying
+from benchmarks.analysis.families import as_deployed, clock, days_left, models_in, varying
 from benchmarks.analysis.records import METRICS, Family, Records
 from benchmarks.analysis.style import GREY
 
@@ -37,7 +37,8 @@ def _row(axes: list[Axes], records: Records, name: str, family: Family) -> None:
     """Days left, where they are known, stand below the cut-offs."""
     runs, seen = as_deployed(family.runs), as_deployed(family.alerts)
     seen = seen[seen["share"] == SHARE]
-    prevalence, left = runs.groupby(DIAL)["prevalence"].mean(), seen.groupby(DIAL)["lead"].median()
+    prevalence = runs.groupby(DIAL)["prevalence"].mean(skipna=False)
+    left = pd.Series({cut: days_left(alerts) for cut, alerts in seen.groupby(DIAL)})
     unit = f"{clock(family)} of the cut-off"
     marks = [f"{cut:g}" + ("" if pd.isna(days) else f"\n{days:.0f} d") for cut, days in left.items()]
     panels = [

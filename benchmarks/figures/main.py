@@ -90,7 +90,7 @@ def _panel(axis: Axes, records: Records, dataset: str, runs: pd.DataFrame, shown
     for model, style in LINES.items():
         level = runs.loc[runs["model"] == model, metric]
         if len(level):
-            axis.axvline(level.mean(), color=GREY, linewidth=0.9, zorder=1, linestyle=style)
+            axis.axvline(level.mean(skipna=False), color=GREY, linewidth=0.9, zorder=1, linestyle=style)
     fewest, most, runs_each = runs["students"].min(), runs["students"].max(), len(runs) // runs["model"].nunique()
     span = f"{most:.0f}" if fewest == most else f"{fewest:.0f} to {most:.0f}"
     target = textwrap.shorten(records.cards[dataset]["target"], 34)

@@ -38,8 +38,11 @@ def make(records: Records) -> Figure:
             0.5, 0.5, "rows of the phase diagram have no run: see the end of the workflow's output", ha="center"
         )
         return figure
-    table = runs.pivot_table(index=GRID, columns="model", values="accuracy", aggfunc="mean").reindex(_grid(family))
-    models = [m for m in records.models if m in table.columns and not m.startswith("oracle")]
+    counts = runs.groupby([*GRID, "model"])["accuracy"].transform("size")
+    each, runs = int(counts.max()), runs[counts == counts.max()]  # a mean over fewer is of other networks: lost
+    table = runs.pivot_table(index=GRID, columns="model", values="accuracy", aggfunc="mean", skipna=False)
+    table = table.reindex(index=_grid(family), columns=family.models)
+    models = [m for m in records.models if m in family.models and not m.startswith("oracle")]
     error = math.sqrt(DISAGREEMENT / runs.groupby([*GRID, "model", "seed"])["students"].sum().min())
     leads = _leads(table[models], error)
     _winners(axes[0], leads)
@@ -61,8 +64,7 @@ def make(records: Records) -> Figure:
     key = [Patch(color=COLORS[m], label=label(m)) for m in models if m in COLORS]
     key.append(Patch(color=GREY, alpha=0.35, label="a lead within chance"))
     if lost := int((leads["winner"] == "").sum()):
-        key.append(Patch(color=LOST, label=f"{DASH} lost: a model has no run ({lost} of {len(leads)} cells)"))
-    each = int(runs.groupby([*GRID, "model"]).size().max())
+        key.append(Patch(color=LOST, label=f"{DASH} lost: a model lacks runs ({lost} of {len(leads)} cells)"))
     note = (
         f"{runs['students'].max()} test students and {each} run{'s' * (each > 1)} a cell and model, default "
         f"hyper-parameters. Chance: 5 %, Holm over all cells\n"
@@ -78,8 +80,8 @@ def _leads(scores: pd.DataFrame, error: float) -> pd.DataFrame:
     """By cell the winner, its lead over the next, and whether that is told from chance.
 
     `scores` [cells, models] have differences with the standard error `error`. The winner was found on this very test,
-    so that all pairs of models count, in all cells: Holm corrects over these. Nobody ("") has won where a model has no
-    run.
+    so that all pairs of models count, in all cells: Holm corrects over these. Nobody ("") has won where a model lacks
+    runs.
     """
     pairs = list(itertools.combinations(scores, 2))
     p = np.array([2 * norm.sf((scores[one] - scores[two]).abs() / error) for one, two in pairs])  # [pairs, cells]
@@ -129,7 +131,7 @@ def _heat(axis: Axes, values: pd.Series, title: str, form: str, **colors: Any) -
 
 
 def _dashes(axis: Axes, lost: pd.Series) -> None:
-    """A dash in the cells of a heat map that have no run."""
+    """A dash in the cells of a heat map that lack runs."""
     graphs, texts = _values(lost)
     for graph, text in lost[lost].index:
         axis.text(graphs.index(graph) + 0.5, texts.index(text) + 0.5, DASH, ha="center", va="center", fontsize=7)

@@ -44,7 +44,7 @@ def make(records: Records) -> Figure:
         _panel(axis, table, colors)
         base = records.runs[(records.runs[["dataset", "model", "variant"]] == [dataset, model, BASE]).all(axis=1)]
         metric = records.metric(dataset)
-        tuned = f"{METRICS[metric]} {base[metric].mean():.3f} when tuned, n = {table['runs'].max()} runs"
+        tuned = f"{METRICS[metric]} {base[metric].mean(skipna=False):.3f} when tuned, n = {table['runs'].max()} runs"
         axis.set_title(f"{label(model)}, {dataset}\n{tuned}", fontsize=7)
     scale = figure.colorbar(colors, ax=axes, aspect=30)
     scale.set_label(
@@ -64,7 +64,7 @@ def _changes(records: Records, dataset: str, model: str) -> pd.DataFrame:
         if (knobs := values(variant)).keys() == KNOBS.keys():
             pairs = records.paired(dataset, model, variant)
             verdicts = asked.loc[(asked["question"] == "base") & (asked["variant"] == variant), "verdict"]
-            change = POINTS * (pairs[variant] - pairs[BASE]).mean()
+            change = POINTS * (pairs[variant] - pairs[BASE]).mean(skipna=False)
             mark = "*" if len(verdicts) and verdicts.isin(["better", "worse"]).all() else ""  # in each group
             cell = {"change": change, "text": f"{round(change, 1) + 0.0:+.1f}{mark}", "runs": len(pairs)}
             found.append({knob: float(value) for knob, value in knobs.items()} | cell)
@@ -73,7 +73,9 @@ def _changes(records: Records, dataset: str, model: str) -> pd.DataFrame:
 
 def _panel(axis: Axes, table: pd.DataFrame, colors: ScalarMappable) -> None:
     rows, columns = KNOBS
-    changes, texts = (table.pivot_table(shown, rows, columns, aggfunc="first") for shown in ("change", "text"))
+    changes, texts = (
+        table.pivot_table(shown, rows, columns, aggfunc="first", dropna=False) for shown in ("change", "text")
+    )
     told = texts.map(lambda text: text.endswith("*"))
     for mask, alpha in ((told, UNDECIDED), (~told, 1.0)):
         sns.heatmap(changes, annot=texts, fmt="", cmap=colors.cmap, norm=colors.norm, cbar=False, ax=axis, mask=mask,

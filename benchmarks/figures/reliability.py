@@ -55,9 +55,15 @@ def make(records: Records) -> Figure:
 
 
 def _tested(records: Records, dataset: str) -> int:
-    """Test students of a dataset, each once, in however many splits."""
-    found = records.descriptions
-    return int(found.loc[found["dataset"] == dataset, "tested"].iloc[0])
+    """Test students of a dataset, each once, in however many splits; raises ValueError where records do not say."""
+    found = records.descriptions.reindex(columns=["dataset", "tested"])
+    tested = found.loc[found["dataset"] == dataset, "tested"].dropna()
+    if tested.empty:
+        raise ValueError(
+            f"records/{dataset}/description.parquet does not say how many students are tested (column 'tested'): it is "
+            f"older than this figure. Score {dataset} again, which makes records/{dataset} anew"
+        )
+    return int(tested.iloc[0])
 
 
 def joined(bins: pd.DataFrame, points: int) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.analysis.records import METRICS, Records
-from benchmarks.analysis.rows import DASH, footnotes, framed, row_label
+from benchmarks.analysis.rows import DASH, footnotes, framed, mean_sd, row_label
 from benchmarks.analysis.style import label_of_change
 from benchmarks.training.variants import BASE, CONTROLS
 
@@ -16,10 +16,6 @@ def make(records: Records) -> pd.DataFrame:
         metric = records.metric(dataset)
         for model in records.models:
             runs = _of(records.runs, dataset, model)
-            table, validated = (
-                runs.pivot_table(index=["split", "seed"], columns="variant", values=score)
-                for score in (metric, "validation")
-            )
             variants = [*runs["variant"].unique(), *_of(records.outcomes, dataset, model)["variant"]]
             compared = _of(records.pairs, dataset, model)
             compared = compared[compared["question"] == "base"]
@@ -27,9 +23,9 @@ def make(records: Records) -> pd.DataFrame:
             against = dict(zip(named["variant"], named["reference"], strict=True))
             for variant in [v for v in dict.fromkeys(variants) if v not in (BASE, *CONTROLS)]:
                 reference = against.get(variant, BASE)
-                both, seen = (t.reindex(columns=[variant, reference]).astype(float) for t in (table, validated))
-                score, difference = both[variant], both[variant] - both[reference]
-                seen_before = seen[variant] - seen[reference]
+                both, seen = (
+                    records.paired(dataset, model, variant, reference, score) for score in (metric, "validation")
+                )
                 label = label_of_change(variant)
                 label += "" if reference == BASE else f" (against {label_of_change(reference)})"
                 mark = marks.get((dataset, model, variant), "")
@@ -37,13 +33,10 @@ def make(records: Records) -> pd.DataFrame:
                 rows.append(
                     {
                         ("Score", ""): METRICS[metric],
-                        ("With it", "mean"): score.mean(),
-                        ("With it", "sd"): score.std(),
-                        ("Difference", "mean"): difference.mean(),
-                        ("Difference", "sd"): difference.std(),
-                        ("On validation", "mean"): seen_before.mean(),
-                        ("On validation", "sd"): seen_before.std(),
-                        ("Runs", ""): int(difference.count()),
+                        **mean_sd("With it", runs.loc[runs["variant"] == variant, metric].astype(float)),
+                        **mean_sd("Difference", both[variant] - both[reference]),
+                        **mean_sd("On validation", seen[variant] - seen[reference]),
+                        ("Runs", ""): len(both),
                         ("Verdict", ""): _verdict(compared, variant),
                     }
                 )

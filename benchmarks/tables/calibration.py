@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.analysis.records import Records
-from benchmarks.analysis.rows import framed, row_label
+from benchmarks.analysis.rows import framed, mean_sd, row_label
 
 SCORES = {"ece": "ECE", "brier": "Brier"}
 
@@ -20,7 +20,7 @@ def make(records: Records) -> pd.DataFrame:
             labels.append(row_label(records, dataset, model, {}))
             row: dict[tuple[str, str], float | int] = {}
             for score, name in SCORES.items():
-                row |= {(name, "mean"): of[score].mean(), (name, "sd"): of[score].std()}
+                row |= mean_sd(name, of[score])
             rows.append(row | {("Runs", ""): len(of)})
     frame = framed(rows, labels, ["Dataset", "Model"])
     frame.attrs = {

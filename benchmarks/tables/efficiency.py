@@ -9,7 +9,7 @@ import itertools
 import pandas as pd
 
 from benchmarks.analysis.records import Records
-from benchmarks.analysis.rows import framed, row_label
+from benchmarks.analysis.rows import framed, mean_sd, row_label
 from benchmarks.analysis.style import label
 from benchmarks.training.variants import BASE, TOLD
 
@@ -23,31 +23,26 @@ def make(records: Records) -> pd.DataFrame:
     rows, labels = [], []
     for dataset in records.datasets:
         runs = records.runs[records.runs["dataset"] == dataset]
-        table, areas = (
-            runs.pivot_table(index=["split", "seed"], columns=["variant", "model"], values=score)
-            for score in ("accuracy", "roc_auc")
-        )
-        if not {(BASE, model) for model in (JOINT, *SINGLE)} <= set(table.columns):
+        table = {of: own.set_index(["split", "seed"]).sort_index() for of, own in runs.groupby(["variant", "model"])}
+        if not {(BASE, model) for model in (JOINT, *SINGLE)} <= set(table):
             continue
-        best = table[BASE][max(SINGLE, key=lambda model: table[BASE, model].mean())]
-        room = table[BASE, JOINT].mean() - best.mean()
+        means = {model: table[BASE, model]["accuracy"].mean(skipna=False) for model in (JOINT, *SINGLE)}
+        source = max(SINGLE, key=means.__getitem__)
+        best, room = table[BASE, source]["accuracy"], means[JOINT] - means[source]
         for model, variant in itertools.product(records.models, READINGS):
-            if (variant, model) not in table.columns:
+            if (variant, model) not in table:
                 continue
-            accuracy = table[variant, model]
-            won = (accuracy - best) / room
+            own = table[variant, model]
+            won = (own["accuracy"] - best.reindex(own.index)) / room
             first, second = row_label(records, dataset, model, {})
             labels.append((first, second if variant == BASE else f"{second}, {variant}"))
             rows.append(
                 {
-                    ("Accuracy", "mean"): accuracy.mean(),
-                    ("Accuracy", "sd"): accuracy.std(),
-                    ("Efficiency", "mean"): won.mean(),
-                    ("Efficiency", "sd"): won.std(),
-                    ("ROC-AUC", "mean"): areas[variant, model].mean(),
-                    ("ROC-AUC", "sd"): areas[variant, model].std(),
-                    ("Best single source", ""): label(str(best.name)),
-                    ("Runs", ""): len(accuracy.dropna()),
+                    **mean_sd("Accuracy", own["accuracy"]),
+                    **mean_sd("Efficiency", won),
+                    **mean_sd("ROC-AUC", own["roc_auc"]),
+                    ("Best single source", ""): label(source),
+                    ("Runs", ""): len(own),
                 }
             )
     frame = framed(rows, labels, ["Dataset", "Model"])

@@ -4,7 +4,7 @@ import pandas as pd
 
 from benchmarks.analysis.families import LATER, dials, models_in
 from benchmarks.analysis.records import METRICS, Records
-from benchmarks.analysis.rows import framed
+from benchmarks.analysis.rows import framed, mean_sd
 from benchmarks.analysis.style import label
 
 
@@ -25,10 +25,8 @@ def make(records: Records) -> pd.DataFrame:
                 rows.append(
                     {
                         ("Score", ""): METRICS[score],
-                        ("Random", "mean"): random[score].mean(skipna=False),
-                        ("Random", "sd"): random[score].std(skipna=False),
-                        ("Next run", "mean"): following[score].mean(skipna=False),
-                        ("Next run", "sd"): following[score].std(skipna=False),
+                        **mean_sd("Random", random[score]),
+                        **mean_sd("Next run", following[score]),
                         ("Difference", ""): following[score].mean(skipna=False) - random[score].mean(skipna=False),
                         ("Tested", ""): own["students"].max(),
                         ("Runs", ""): f"{len(random)} + {len(following)}",

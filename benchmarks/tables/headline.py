@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.analysis.records import METRICS, Records
-from benchmarks.analysis.rows import row_label
+from benchmarks.analysis.rows import mean_sd, row_label
 from benchmarks.analysis.style import label
 from benchmarks.training.variants import BASE
 
@@ -19,7 +19,7 @@ def make(records: Records) -> pd.DataFrame:
         row: dict[tuple[str, str], float | str] = {("Score", ""): METRICS[metric]}
         for model in models:
             scores = base.loc[(base["dataset"] == dataset) & (base["model"] == model), metric]
-            row |= {(label(model), "mean"): scores.mean(skipna=False), (label(model), "sd"): scores.std(skipna=False)}
+            row |= mean_sd(label(model), scores)
         rows.append(row)
         labels.append(row_label(records, dataset, "", {})[0])
     columns = pd.MultiIndex.from_tuples(rows[0]) if rows else None

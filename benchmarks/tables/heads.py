@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.analysis.records import Records
-from benchmarks.analysis.rows import framed, row_label
+from benchmarks.analysis.rows import framed, mean_sd, row_label
 
 CAPTION = (
     "What the head of a fine-tuned Transformer says of training students (of whom it has learned from as many as its "
@@ -29,7 +29,7 @@ def make(records: Records) -> pd.DataFrame:
             }
             row: dict[tuple[str, str], float | int] = {}
             for name, each in measures.items():
-                row |= {(name, "mean"): each.mean(), (name, "sd"): each.std()}
+                row |= mean_sd(name, each)
             rows.append(row | {("Runs", ""): len(found)})
     frame = framed(rows, labels, ["Dataset", "Recipe", "Students"])
     frame.attrs = {"caption": CAPTION, "notes": [] if rows else ["No recipe was fine-tuned."]}

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from benchmarks.analysis.records import METRICS, Records
-from benchmarks.analysis.rows import BEST, TIED, footnotes, row_label
+from benchmarks.analysis.rows import BEST, TIED, footnotes, mean_sd, row_label
 from benchmarks.analysis.style import label
 from benchmarks.training.variants import BASE, CONTROLS
 
@@ -28,7 +28,7 @@ def make(records: Records) -> pd.DataFrame:
             labels.append((first, second))
             row: dict[tuple[str, str], float | int] = {}
             for metric, name in METRICS.items():
-                row |= {(name, "mean"): runs[metric].mean(skipna=False), (name, "sd"): runs[metric].std(skipna=False)}
+                row |= mean_sd(name, runs[metric])
             row |= {("Prevalence", ""): runs["prevalence"].mean(skipna=False), ("Runs", ""): len(runs)}
             rows.append(row)
             for metric, name in METRICS.items():

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from benchmarks.analysis.records import METRICS, Records
-from benchmarks.analysis.rows import DASH, footnotes, framed, row_label
+from benchmarks.analysis.rows import DASH, footnotes, framed, mean_sd, row_label
 from benchmarks.analysis.style import ARMS, label
 from benchmarks.training.variants import BASE
 
@@ -56,10 +56,8 @@ def _learned(ends: pd.DataFrame) -> dict[tuple[str, str], object]:
     """What a recipe learned from, and its measure before and after; dashes where every pretraining failed."""
     return {
         ("Learns from", ""): ", ".join(ARMS[arm] for arm in ends["arm"].unique()) or DASH,
-        ("Before", "mean"): ends["before"].mean(),
-        ("Before", "sd"): ends["before"].std(),
-        ("After", "mean"): ends["after"].mean(),
-        ("After", "sd"): ends["after"].std(),
+        **mean_sd("Before", ends["before"]),
+        **mean_sd("After", ends["after"]),
         ("Splits", ""): len(ends),
     }
 
@@ -68,12 +66,9 @@ def _gained(records: Records, dataset: str, model: str, variant: str) -> dict[tu
     """Score of a model's variant, and its paired difference from the unchanged model."""
     metric = records.metric(dataset)
     pairs = records.paired(dataset, model, variant)
-    difference = pairs[variant] - pairs[BASE]
     return {
         ("Score", ""): METRICS[metric] if variant else DASH,
-        ("With it", "mean"): pairs[variant].mean(),
-        ("With it", "sd"): pairs[variant].std(),
-        ("Difference", "mean"): difference.mean(),
-        ("Difference", "sd"): difference.std(),
+        **mean_sd("With it", pairs[variant]),
+        **mean_sd("Difference", pairs[variant] - pairs[BASE]),
         ("Runs", ""): len(pairs),
     }

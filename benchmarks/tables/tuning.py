@@ -60,8 +60,8 @@ def _row(
         ("Gain", "mean"): gain.mean(),
         ("Gain", "sd"): gain.std(),
         ("Winner", ""): ", ".join(map(str, best["trial"])) or DASH,
-        ("Test", ""): test.mean(),
-        ("Test less tuned", ""): (test - tuned).mean(),
+        ("Test", ""): test.mean(skipna=False),
+        ("Test less tuned", ""): (test - tuned.reindex(test.index)).mean(skipna=False),
     }
 
 

@@ -18,8 +18,8 @@ def make(records: Records) -> pd.DataFrame:
         metric = records.metric(dataset)
         for model in records.models:
             runs = base[(base["dataset"] == dataset) & (base["model"] == model)]
-            grid = runs.pivot_table(index="split", columns="seed", values=metric)
-            if min(grid.shape) < 2 or grid.isna().any(axis=None):
+            grid = runs.pivot_table(index="split", columns="seed", values=metric, dropna=False)
+            if min(grid.shape) < 2 or len(runs) < grid.size:
                 continue
             parts = variance_shares(grid.to_numpy(float))
             total = sum(parts.values())
