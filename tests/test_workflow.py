@@ -227,6 +227,7 @@ BAD_ENDS = {  # the file that is spoilt, by what, and what is said
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "row", "said"), BAD_ENDS.values(), ids=BAD_ENDS)
 def test_what_fails_ends_the_workflow_after_all_outputs_are_there(
     finished: Path, kind: str, row: dict, said: str
