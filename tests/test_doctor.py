@@ -231,10 +231,10 @@ def test_what_a_disk_refuses_is_a_line(tmp_path: Path, monkeypatch: pytest.Monke
         cli.main([*call, str(tmp_path / "full" / "x")])
 
     def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/x")
+        raise OSError(errno.ENOSPC, "No space left on device", "scratch/x")
 
     monkeypatch.setattr(doctor, "facts", full)
-    with pytest.raises(SystemExit, match=r"^sgn doctor: .*No space left on device: '/tmp/x'"):
+    with pytest.raises(SystemExit, match=r"^sgn doctor: .*No space left on device: 'scratch/x'"):
         cli.main(["doctor", "--config", str(ROOT / "config" / "smoke.yaml")])
 
 
