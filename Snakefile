@@ -7,9 +7,9 @@
 
 from pathlib import Path
 
-from benchmarks.config import check
-from benchmarks.configfile import read
-from benchmarks.workflow import hold_lock, remember
+from benchmarks.planning.config import check
+from benchmarks.planning.configfile import read
+from benchmarks.planning.workflow import hold_lock, remember
 
 if not workflow.configfiles:
 

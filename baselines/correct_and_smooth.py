@@ -2,7 +2,7 @@
 
 Huang et al. (2021, https://arxiv.org/abs/2010.13993). The error known of training students corrects their neighbors;
 then predictions, with the known labels in place, are smoothed. Where the split hides students from training no label
-may be shown, and the MLP's predictions stay as they are. Floor 1: imports sgn only.
+may be shown, and the MLP's predictions stay as they are. Level 1: imports sgn only.
 """
 
 import copy

@@ -2,7 +2,7 @@
 
 Graph attention (Velickovic et al., 2018, https://arxiv.org/abs/1710.10903), the first form: GATv2 computes a vector for
 each interaction and head where this one computes a number. A student attends to herself and to interactions in either
-direction. Scaffold and ranges are the GCN's. Floor 1: imports sgn only.
+direction. Scaffold and ranges are the GCN's. Level 1: imports sgn only.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Graph convolutions (Kipf & Welling, 2017, https://arxiv.org/abs/1609.02907) in the residual scaffold that makes them
 strong (Luo et al., 2024, https://arxiv.org/abs/2406.08993). Blocks and ranges are BERT+GCN's, so that what it
-takes of texts is the only difference between the two rows. Floor 1: imports sgn only.
+takes of texts is the only difference between the two rows. Level 1: imports sgn only.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 Hamilton, Ying & Leskovec (2017, https://arxiv.org/abs/1706.02216), the mean aggregator over all neighbors. The mean is
 weighted by the interactions; those in either direction are one neighborhood. Scaffold and ranges are the GCN's.
-Floor 1: imports sgn only.
+Level 1: imports sgn only.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 Zhu & Ghahramani (2002, http://mlg.eng.cam.ac.uk/zoubin/papers/CMU-CALD-02-107.pdf) with the symmetric normalization of
 Zhou et al. (2004, https://papers.nips.cc/paper/2506). Whom no label reaches gets the class shares of the training
 students. Where the split hides students from training no label may be shown, so there it does not apply.
-Floor 1: imports sgn only.
+Level 1: imports sgn only.
 """
 
 from dataclasses import dataclass

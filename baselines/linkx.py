@@ -3,7 +3,7 @@
 Lim et al. (2021, https://arxiv.org/abs/2110.14446): a linear map of the student's row of the adjacency matrix, one of
 her features, and an MLP on both. As in the paper a row holds zeros and ones (weighted rows that sum to one validated
 seven points worse on facebook100 Reed98); interactions in either direction count. With a weight vector a student it is
-transductive: whom training did not see, it cannot predict. Floor 1: imports sgn only.
+transductive: whom training did not see, it cannot predict. Level 1: imports sgn only.
 """
 
 import itertools

@@ -3,7 +3,7 @@
 Words count by TF-IDF (Salton & Buckley, 1988, https://doi.org/10.1016/0306-4573(88)90021-0), with the vocabulary and
 the frequencies of the training students' texts. The neighbors' averages of words and features are blocks of their own,
 in- and out-neighbors apart where the graph is directed. A dataset without text leaves the features.
-Floor 1: imports sgn and scikit-learn only.
+Level 1: imports sgn and scikit-learn only.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Majority control: each student gets the class shares of the training students.
 
 Its PR-AUC is the prevalence and its ROC-AUC one half by construction: a row of another value means a broken
-instrument. Floor 1: imports sgn only.
+instrument. Level 1: imports sgn only.
 """
 
 from dataclasses import dataclass

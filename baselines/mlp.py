@@ -2,7 +2,7 @@
 
 The features hold what a practitioner counts (activity, recency, the student's own degree), so that the row is no
 straw man. The scaffold is BERT+GCN's with feed-forward blocks in place of graph convolutions.
-Floor 1: imports sgn only.
+Level 1: imports sgn only.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Text and features without the graph: encoder states beside tabular features, through the MLP's feed-forward blocks.
 
 BERT+GCN with feed-forward blocks in place of graph convolutions, so that between the two rows only the graph differs.
-With a frozen recipe it says what fine-tuning is worth. Floor 1: imports sgn only.
+With a frozen recipe it says what fine-tuning is worth. Level 1: imports sgn only.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 The pretrained Transformer is fine-tuned on the task by its recipe. The row's own trials choose between the
 classification head that fine-tuning left and a new one trained on the fine-tuned states.
-Floor 1: imports sgn only.
+Level 1: imports sgn only.
 """
 
 from dataclasses import dataclass

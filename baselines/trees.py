@@ -2,7 +2,7 @@
 
 LightGBM (Ke et al., 2017, https://papers.nips.cc/paper/6907), the strongest of the usual choices for tables. `states`
 adds the encoder's states; `neighbors` adds the neighbors' averages of everything, in and out apart where directed.
-Floor 1: imports sgn and lightgbm only.
+Level 1: imports sgn and lightgbm only.
 """
 
 from dataclasses import dataclass

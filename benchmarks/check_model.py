@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
+from benchmarks.contract.conformance import CHECKS, FAILED
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import LOSSES, said
-from benchmarks.training.conformance import CHECKS, FAILED
 
 NOT_CHECKED = "not checked"
 

@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return supervise(args.verb, args.flags, limits, passes_on=not verb.judges)
         return call(args.verb, args.flags) or 0
     except Exception as error:
-        from benchmarks.configfile import ConfigError  # which needs packages that doctor may find missing
+        from benchmarks.planning.configfile import ConfigError  # which needs packages that doctor may find missing
 
         if not isinstance(error, ConfigError | OSError):
             raise

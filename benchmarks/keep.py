@@ -11,11 +11,11 @@ from typing import Any
 from snakemake.utils import update_config
 
 from benchmarks.analysis import people
-from benchmarks.config import check
-from benchmarks.configfile import read
 from benchmarks.data.storage import write_json
 from benchmarks.jobs import checksums
-from benchmarks.plan import commands, dry_run, flags_of, probe, threads_of, work
+from benchmarks.planning.config import check
+from benchmarks.planning.configfile import read
+from benchmarks.planning.forecast import commands, dry_run, flags_of, probe, threads_of, work
 
 MACHINE = ("commit", "processor", "cores", "threads", "platform", "python", "libraries")
 

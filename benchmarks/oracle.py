@@ -5,7 +5,7 @@ From text alone the posterior is exact. With the graph it is belief propagation 
 with the texts' log-likelihoods as fields (Deshpande et al., 2018, https://arxiv.org/abs/1807.09596; Duranthon &
 Zdeborova, 2024, https://arxiv.org/abs/2306.07948) and training labels as evidence: exact on trees, up to the mean-field
 treatment of pairs that did not meet, and near-exact on sparse graphs. Very small networks are enumerated, which is
-exact: up to 22 students of two behaviors, 14 of three, 11 of four. Floor 2.
+exact: up to 22 students of two behaviors, 14 of three, 11 of four. Level 2.
 """
 
 from pathlib import Path

@@ -6,7 +6,7 @@ import shlex
 from snakemake.resources import Resource
 
 from benchmarks.data import raw
-from benchmarks.entries import (
+from benchmarks.planning.entries import (
     entry_of,
     models_of,
     module_of,
@@ -25,7 +25,7 @@ from benchmarks.training import places
 from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
 from benchmarks.jobs.environment import COMPUTING, DRAWING, environment
 from benchmarks.jobs.source import code_hash
-from benchmarks.workflow import (
+from benchmarks.planning.workflow import (
     attempts,
     command,
     device_for,

@@ -1,7 +1,7 @@
 """The blocks that every model is a stack of, their knobs, and the ranges in which these are tuned.
 
 Models differ by the blocks they stack and by nothing else, so that a comparison of two rows is a comparison of
-two blocks. Floor 0: imports torch, optuna's distributions and sgn only.
+two blocks. Level 0: imports torch, optuna's distributions and sgn only.
 """
 
 import math

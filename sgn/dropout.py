@@ -1,4 +1,4 @@
-"""Dropout, the same for graph blocks and for the Transformer. Floor 0: imports torch only."""
+"""Dropout, the same for graph blocks and for the Transformer. Level 0: imports torch only."""
 
 import torch
 from torch import Tensor, nn

@@ -1,7 +1,7 @@
 """Pretrained Transformers: from texts to tokens, and from tokens to states.
 
 The lower layers stay frozen, so their activations are computed once and handed in; only the top layers run and
-learn (`sgn.finetune`). Identical texts are read once, and batches hold texts of like length. Floor 0: imports torch
+learn (`sgn.finetune`). Identical texts are read once, and batches hold texts of like length. Level 0: imports torch
 and sgn only; models and tokenizers are handed in, files are somebody else's business.
 """
 

@@ -1,4 +1,4 @@
-"""What a step raises when nobody erred. Floor 0: imports nothing."""
+"""What a step raises when nobody erred. Level 0: imports nothing."""
 
 
 class NotApplicableError(Exception):

@@ -1,6 +1,6 @@
 """Fine-tuning: the top layers of a Transformer learn the task from the training students' texts.
 
-Floor 0: imports torch, optuna's distributions and sgn only, peft where a recipe asks for it.
+Level 0: imports torch, optuna's distributions and sgn only, peft where a recipe asks for it.
 """
 
 import copy

@@ -1,6 +1,6 @@
 """The one training loop: minibatches or whole graphs, early stopping on validation.
 
-Floor 0: imports torch and sgn only.
+Level 0: imports torch and sgn only.
 """
 
 import copy

@@ -1,6 +1,6 @@
 """The student graph: the one data type that everything speaks.
 
-Floor 0: imports torch only, and touches no file.
+Level 0: imports torch only, and touches no file.
 """
 
 import copy

@@ -3,7 +3,7 @@
 Each step reads a batch of training texts anew, with gradient, and takes the states of everybody else from the last
 time that they were read (historical embeddings: Fey et al., 2021, https://arxiv.org/abs/2106.05609; BertGCN's memory
 bank: Lin et al., 2021, https://arxiv.org/abs/2105.05727). Where the batch holds all texts, the gradient is exact.
-Floor 0: imports torch and sgn only.
+Level 0: imports torch and sgn only.
 """
 
 import copy

@@ -8,7 +8,7 @@ a share that is fixed or learns with the rest.
 Joint: one loss through convolutions and Transformer (`sgn.joint`), which begins at the pretrained weights.
 Blocks and ranges are the baselines' own, so that the text is the only difference from GCN. From Transformer it
 differs by the graph and by the tabular features; without edges (an ablation), by the features alone.
-Floor 0: imports sgn only.
+Level 0: imports sgn only.
 """
 
 import math

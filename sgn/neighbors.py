@@ -1,6 +1,6 @@
 """A student's inputs beside the averages over her neighbors: what a model without convolutions may know of the graph.
 
-Floor 0: imports torch, scipy and sgn only.
+Level 0: imports torch, scipy and sgn only.
 """
 
 from scipy import sparse

@@ -7,7 +7,7 @@ Two objectives:
 - `contrast`: students who interact have states nearer to each other than to anybody's else (as documents that cite each
   other in SPECTER, Cohan et al., 2020, https://arxiv.org/abs/2004.07180; links in LinkBERT, Yasunaga et al., 2022,
   https://arxiv.org/abs/2203.15827). Not masked features: these are no input of a Transformer, so they teach it nothing.
-Floor 0: imports torch and sgn only.
+Level 0: imports torch and sgn only.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Labels and errors spread along the interactions, without learning.
 
-Floor 0: imports torch and sgn only.
+Level 0: imports torch and sgn only.
 """
 
 from collections.abc import Callable

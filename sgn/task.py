@@ -1,6 +1,6 @@
 """What is predicted: outputs, loss, link and validation score of a task.
 
-Floor 0: imports torch only.
+Level 0: imports torch only.
 """
 
 import math

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.training.cases import learnable as learnable
+from benchmarks.contract.cases import learnable as learnable
 from sgn.graph import StudentGraph
 
 ROOT = Path(__file__).resolve().parent.parent

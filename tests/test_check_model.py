@@ -10,8 +10,8 @@ from conftest import ROOT, copy_workflow, run
 
 from benchmarks import check_model
 from benchmarks.check_model import NOT_CHECKED
+from benchmarks.contract.conformance import CHECKS, FAILED, NOT_APPLICABLE, OK
 from benchmarks.jobs.modules import load
-from benchmarks.training.conformance import CHECKS, FAILED, NOT_APPLICABLE, OK
 
 EXAMPLE = ROOT / "examples" / "my_model.py"
 
@@ -75,7 +75,7 @@ def build(config, view):
 """
 
 ORACLE = """
-    from benchmarks.training.cases import learnable, permuted
+    from benchmarks.contract.cases import learnable, permuted
     known = torch.from_numpy(permuted(learnable(), seed).labels).float()[:, None]
     return lambda graph: known
 """

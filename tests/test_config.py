@@ -11,11 +11,11 @@ from conftest import ROOT
 from snakemake.utils import update_config
 
 from benchmarks import cli
-from benchmarks.config import ConfigError, check
-from benchmarks.configfile import read
-from benchmarks.entries import entry_of, models_of, references_of, trials_of, variants_of, without_text
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.source import code_hash
+from benchmarks.planning.config import ConfigError, check
+from benchmarks.planning.configfile import read
+from benchmarks.planning.entries import entry_of, models_of, references_of, trials_of, variants_of, without_text
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from benchmarks import cli, doctor
 from benchmarks.doctor import Fact, advice, bf16, of_dataset, packages, python
 from benchmarks.jobs import system
 from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.planning import machine
 from benchmarks.speed import peaks
 from benchmarks.training import weights
 
@@ -45,7 +46,7 @@ def test_an_old_python_stops() -> None:
         True, False, False
     ]  # fmt: skip
     asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
-    assert asked == f">={doctor.PYTHON[0]}.{doctor.PYTHON[1]}"
+    assert asked == f">={machine.PYTHON[0]}.{machine.PYTHON[1]}"
 
 
 def test_packages_against_their_pins() -> None:
@@ -71,7 +72,7 @@ def test_packages_against_their_pins() -> None:
 
 
 def test_a_missing_package_is_all_that_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(doctor, "packages", lambda: iter([Fact("packages", "torch is missing", stops=True)]))
+    monkeypatch.setattr(machine, "packages", lambda: iter([Fact("packages", "torch is missing", stops=True)]))
     assert [fact.about for fact in doctor.facts(tmp_path / "not read", full=False)] == ["python", "packages"]
 
 
@@ -112,7 +113,7 @@ def test_raw_files_that_are_there(places: list[Path], monkeypatch: pytest.Monkey
     assert look(places).text == f"toy-week2: a.csv, b.csv ok in {folder}"
     assert look(places, FILES={}).text == "toy-week2: no raw file to check"
     assert look(places, FILES=FILES | {"b.csv": ""}).text.endswith("b.csv not hashed"), "nobody stated a checksum"
-    monkeypatch.setattr(doctor, "HASHED", 0)
+    monkeypatch.setattr(machine, "HASHED", 0)
     assert look(places).text.endswith("a.csv, b.csv not hashed")
     assert "not hashed" not in look(places, full=True).text
 
@@ -149,7 +150,7 @@ def test_encoder_weights(monkeypatch: pytest.MonkeyPatch, small_bert: Path) -> N
         "a": {"weights": str(small_bert), "sha256": right},
         "b": {"weights": str(small_bert), "sha256": "0" * 64},
     }
-    good, wrong = doctor.weights({"recipes": recipes})
+    good, wrong = machine.weights({"recipes": recipes})
     assert good.text == f"{small_bert}: in {small_bert}, SHA-256 {right[:12]}…, as the config says"
     assert (good.stops, wrong.stops) == (False, True)
     assert "the config's recipe says 0000" in wrong.text
@@ -158,7 +159,7 @@ def test_encoder_weights(monkeypatch: pytest.MonkeyPatch, small_bert: Path) -> N
         raise NotAvailableError("no such weights") from OSError()
 
     monkeypatch.setattr(weights, "load", nowhere)
-    (missing,) = doctor.weights({"recipes": {"a": recipes["a"]}})
+    (missing,) = machine.weights({"recipes": {"a": recipes["a"]}})
     assert (missing.text, missing.stops) == (f"{small_bert}: not here; the workflow fetches them from the hub", False)
 
 
@@ -167,7 +168,7 @@ def test_offline_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
         raise requests.ConnectionError
 
     monkeypatch.setattr(requests, "head", unreachable)
-    (fact,) = doctor.hub()
+    (fact,) = machine.hub()
     assert not fact.stops
     assert "does not answer (ConnectionError)" in fact.text
 
@@ -175,8 +176,8 @@ def test_offline_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_verb_says_a_line_a_fact(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(peaks, "speedup", lambda device, threads: 2.0)
-    monkeypatch.setattr(doctor, "weights", lambda config: iter([Fact("weights", "other ones", stops=True)]))
-    monkeypatch.setattr(doctor, "hub", lambda: 1 / 0)
+    monkeypatch.setattr(machine, "weights", lambda config: iter([Fact("weights", "other ones", stops=True)]))
+    monkeypatch.setattr(machine, "hub", lambda: 1 / 0)
     assert cli.main(["doctor", "--config", "config/smoke.yaml", "--full"]) == 1
     said = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     about = [name for name, _ in said]
@@ -211,7 +212,7 @@ def test_folders_that_take_no_file_stop(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "home"))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    cache, temporary = doctor.folders()
+    cache, temporary = machine.folders()
     assert cache.stops
     assert cache.text.startswith(
         f"{tmp_path}/home/.cache/snakemake cannot be written (Not a directory): Snakemake needs"
@@ -221,7 +222,7 @@ def test_folders_that_take_no_file_stop(monkeypatch: pytest.MonkeyPatch, tmp_pat
         cli.main(["plan", "--config", str(ROOT / "config" / "smoke.yaml")])
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "home")])
-    assert "set TMPDIR to a folder" in list(doctor.folders())[-1].text
+    assert "set TMPDIR to a folder" in list(machine.folders())[-1].text
 
 
 def test_what_a_disk_refuses_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,5 +252,5 @@ def test_a_console_of_few_characters_shows_the_others_escaped(coding: str, monke
 def test_windows_is_told_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match="Linux and macOS; on Windows use WSL"):
         system.require("win32")
-    script = "import sys; sys.modules['fcntl'] = None; import benchmarks.workflow"
+    script = "import sys; sys.modules['fcntl'] = None; import benchmarks.planning.workflow"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0

@@ -11,9 +11,9 @@ import yaml
 from conftest import ROOT, run
 
 from benchmarks.analysis.alerts import SHARES
-from benchmarks.config import ConfigError, check
 from benchmarks.jobs import outcome
 from benchmarks.jobs.source import _parsed, code_hash
+from benchmarks.planning.config import ConfigError, check
 
 GRID = json.dumps({"labeled": [0.2, 0.9], "split": [0, 1]})  # 90 % are more than a split has
 OPTIONS = json.dumps({"students": 60})

@@ -8,9 +8,9 @@ import pytest
 import torch
 from conftest import ROOT
 
+from benchmarks.contract.cases import case, learnable
+from benchmarks.contract.conformance import CHECKS, NOT_APPLICABLE, OK, Check
 from benchmarks.jobs.modules import load
-from benchmarks.training.cases import case, learnable
-from benchmarks.training.conformance import CHECKS, NOT_APPLICABLE, OK, Check
 from benchmarks.training.runs import fit_of
 from sgn.blocks import Knobs, Residual, tabular
 from sgn.dropout import Dropout

@@ -9,7 +9,8 @@ import pytest
 from conftest import ROOT, copy_workflow
 
 from benchmarks import plan
-from benchmarks.plan import Work, commands, estimate, work
+from benchmarks.planning import forecast
+from benchmarks.planning.forecast import Work, commands, estimate, work
 
 RECIPE = {"weights": "w", "tokens": 64, "finetune": "top-2", "texts": 1000, "epochs": 4, "patience": 1, "trials": 3}
 MEASURED: dict[str, Any] = {
@@ -25,7 +26,7 @@ MEASURED: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "encoder", lambda name: (6, 10))
+    monkeypatch.setattr(forecast, "encoder", lambda name: (6, 10))
 
 
 def test_what_a_command_does() -> None:
@@ -93,7 +94,7 @@ def test_memory_is_of_jobs_at_once_and_what_is_unknown_is_said() -> None:
 
 
 def test_the_probe_takes_seconds_and_is_of_this_machine() -> None:
-    found = plan.probe(threads=1)
+    found = forecast.probe(threads=1)
     assert found.keys() == MEASURED["probe"].keys()
     assert 1e-4 < found["product"] < 1
     assert 1e-5 < found["step"] < 1
@@ -106,7 +107,7 @@ def test_the_smoke_tier_is_planned_job_by_job(
     """The jobs by verb are those of the dry run by rule, and so are trainings and trials by the config."""
     folder = copy_workflow(tmp_path)
     monkeypatch.chdir(folder)
-    dry = plan.dry_run(Path("config/smoke.yaml"))
+    dry = forecast.dry_run(Path("config/smoke.yaml"))
     monkeypatch.setattr(plan, "dry_run", lambda config: dry)
     monkeypatch.setattr(plan, "probe", lambda threads: MEASURED["probe"])
     plan.run(Path("config/smoke.yaml"), ROOT / plan.REFERENCE)

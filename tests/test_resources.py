@@ -9,8 +9,8 @@ import pytest
 import yaml
 from conftest import ROOT, planned_flow
 
-from benchmarks import workflow
 from benchmarks.jobs import gpus
+from benchmarks.planning import workflow
 
 
 def test_a_verb_takes_what_it_was_seen_to_take(tmp_path: Path) -> None:

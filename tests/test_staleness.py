@@ -12,9 +12,9 @@ import pytest
 import yaml
 from conftest import ROOT, planned_flow
 
-from benchmarks import workflow
 from benchmarks.jobs import environment, outcome
 from benchmarks.jobs.outcome import Outcome
+from benchmarks.planning import workflow
 
 Plan = dict[tuple[str, str], set[Any]]
 TRAINED = {"tune", "train", "control", "train_family", "time_models"}

@@ -16,15 +16,16 @@ import torch
 from conftest import ROOT, learnable, run
 from safetensors.torch import save_file
 
-from benchmarks import cli, score, workflow
+from benchmarks import cli, score
 from benchmarks import train as train_verb
-from benchmarks.config import ConfigError
 from benchmarks.data import parquet, predictions
 from benchmarks.data.storage import save_dataset, write_json
 from benchmarks.jobs import checksums, modules, outcome, supervise
 from benchmarks.jobs import flags as verb_flags
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import ANOTHER_RUN
+from benchmarks.planning import workflow
+from benchmarks.planning.config import ConfigError
 from benchmarks.training.variants import BASE
 
 MODEL = '''

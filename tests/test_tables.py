@@ -17,7 +17,7 @@ from benchmarks.analysis.metrics import SCORES
 from benchmarks.analysis.rows import DASH
 from benchmarks.data.storage import read_json, write_json
 from benchmarks.jobs.outcome import Outcome
-from benchmarks.workflow import command
+from benchmarks.planning.workflow import command
 
 TABLES = sorted(p.stem for p in (ROOT / "benchmarks/tables").glob("[a-z]*.py"))
 FIGURES = sorted(p.stem for p in (ROOT / "benchmarks/figures").glob("[a-z]*.py"))

@@ -8,8 +8,8 @@ import yaml
 from conftest import ROOT, copy_workflow, run
 
 from benchmarks.data.grid import cells
-from benchmarks.entries import models_of, recipe_of, uses_of, variant_recipes, without_text
 from benchmarks.jobs.modules import load
+from benchmarks.planning.entries import models_of, recipe_of, uses_of, variant_recipes, without_text
 from benchmarks.tables.efficiency import READINGS
 from benchmarks.training.recipes import finetuned
 from benchmarks.training.variants import BASE

@@ -354,7 +354,7 @@ def test_a_reference_holds_all_that_tables_need(finished: Path, small_bert: Path
 
 
 def test_a_second_workflow_waits_its_turn(finished: Path) -> None:
-    script = "from pathlib import Path; from benchmarks.workflow import hold_lock\n"
+    script = "from pathlib import Path; from benchmarks.planning.workflow import hold_lock\n"
     script += "hold_lock(Path('results/smoke')); print('held', flush=True); input()"
     holding = [sys.executable, "-c", script]
     with (

@@ -10,7 +10,7 @@ What a difference is compared with follows the dataset's replication. `folds`: t
 seeds averaged inside each. `fixed`: students and seeds are resampled, and nothing is claimed of other splits. `groups`:
 the same in each group alone. Fewer than three folds have no spread worth the name (with two, the interval is 12.7
 standard errors wide to each side), so they are treated as fixed ones. A difference that is not defined, or is one and
-the same in each fold, is undecided. Floor 2.
+the same in each fold, is undecided. Level 2.
 """
 
 from collections import Counter

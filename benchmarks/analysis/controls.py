@@ -7,7 +7,7 @@ classes swap their names by chance: the share of pairs that are ranked right is 
 `shuffled text`: where text is expected to matter, a row with others' texts is not better than with the true ones.
 `oracle`: on a synthetic network no row is better than the Bayes-optimal one.
 
-All of these together fail in a sound tier once in a thousand times (Bonferroni). Floor 2.
+All of these together fail in a sound tier once in a thousand times (Bonferroni). Level 2.
 """
 
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ of different splits come from different models, and no curve mixes them. No gap 
 served alike have one, too: `chance` is the 95 % quantile of what these would have. For recall and ABROCA, groups are
 dealt out anew among students of equal labels, for base rates that differ are no unequal service. Calibration is of base
 rates: there students are resampled, each group around its own value, for groups differ in spread. Small groups are left
-out, for their numbers say little and might tell of persons. Floor 2.
+out, for their numbers say little and might tell of persons. Level 2.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a dataset's network is like, in aggregates that rest on enough students each. Floor 2.
+"""What a dataset's network is like, in aggregates that rest on enough students each. Level 2.
 
 Called by `score`, which alone knows all labels.
 """

@@ -1,7 +1,7 @@
 """What may be kept of people: nothing that rests on fewer than FEWEST students of a real dataset.
 
 A score over a test side is kept whole, and so are the numbers of students of whole sides. Precision, recall and F1 are
-such scores, however few a model takes for a class: what is not told is how many students a class of few has. Floor 2.
+such scores, however few a model takes for a class: what is not told is how many students a class of few has. Level 2.
 """
 
 import json

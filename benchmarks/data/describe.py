@@ -1,6 +1,6 @@
 """What a dataset is like: its size, contacts, texts and labels in numbers, and a sample of its network to draw.
 
-Called by `score`, which alone knows all labels. Floor 2.
+Called by `score`, which alone knows all labels. Level 2.
 """
 
 import re

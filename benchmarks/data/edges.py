@@ -1,6 +1,6 @@
 """Edges as people export them, made simple: nobody with herself, and one edge for each two students and direction.
 
-Floor 2.
+Level 2.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Signs of a leak in a dataset as built: columns and words that know too much. Floor 2.
+"""Signs of a leak in a dataset as built: columns and words that know too much. Level 2.
 
 What is found stands among the dataset's remarks, and below the table of the datasets.
 """

@@ -1,6 +1,6 @@
 """Raw files: from the mirror, from the downloads, or from the network; never used before their SHA-256 is right.
 
-Floor 2: files and network only, no torch. What is read here is untrusted: a file is what its checksum says, and an
+Level 2: files and network only, no torch. What is read here is untrusted: a file is what its checksum says, and an
 archive is read in memory, never unpacked.
 """
 

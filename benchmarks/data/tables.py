@@ -1,6 +1,6 @@
 """Tables as people export them, read as what they say: an id is text, and a number is one or is refused with its row.
 
-Floor 2.
+Level 2.
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ Nobody's words are in the data: the text is the log of actions put into words, a
 S. Kumar, X. Zhang, J. Leskovec, "Predicting Dynamic Embedding Trajectory in Temporal Interaction Networks", KDD 2019,
 https://arxiv.org/abs/1908.01207. Each student's clock starts at the own first action, so their task, which needs one
 clock for all, cannot be run. Ids follow the order in which students came and are no input.
-Floor 2.
+Level 2.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,7 @@ transfer. Communities are graphs of their own; some train, others validate, othe
 
 J. Moody, "Peer influence groups: identifying dense clusters in large networks", Social Networks 23 (2001);
 K. M. Harris, J. R. Udry, National Longitudinal Study of Adolescent to Adult Health, https://addhealth.cpc.unc.edu.
-Floor 2.
+Level 2.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ no table joins them. These are no students: the dataset is here because text and
 
 C. Tu et al., "CANE: Context-Aware Network Embedding for Relation Modeling", ACL 2017,
 https://doi.org/10.18653/v1/P17-1158.
-Floor 2.
+Level 2.
 """
 
 from collections.abc import Sequence

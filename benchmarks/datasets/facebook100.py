@@ -8,7 +8,7 @@ A. L. Traud, P. J. Mucha, M. A. Porter, "Social structure of Facebook networks",
 https://arxiv.org/abs/1102.2166. Status and dorm are no inputs, for they give the year away (a missing dorm does, too),
 and neither is gender, which is sensitive and not needed. It is a task only to compare with published numbers, those of
 D. Lim et al., "Large Scale Learning on Non-Homophilous Graphs", NeurIPS 2021, https://arxiv.org/abs/2110.14446.
-Floor 2.
+Level 2.
 """
 
 import hashlib

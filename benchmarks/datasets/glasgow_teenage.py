@@ -6,7 +6,7 @@ and habits come from the first two waves (1995, 1996), the outcome is the third 
 L. Michell, P. West, "Peer pressure to smoke: the meaning depends on the method", Health Education Research 11(1), 1996;
 C. Steglich, T. A. B. Snijders, M. Pearson, "Dynamic Networks and Behavior: Separating Selection from Influence",
 Sociological Methodology 40(1), 2010; data at https://www.stats.ox.ac.uk/~snijders/siena/Glasgow_data.htm.
-Floor 2.
+Level 2.
 """
 
 from collections.abc import Sequence

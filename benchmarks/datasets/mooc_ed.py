@@ -7,7 +7,7 @@ text is the titles of the discussions that a learner wrote in, without participa
 S. Kellogg, A. Edelmann, "Massively Open Online Course for Educators (MOOC-Ed) network dataset", British Journal of
 Educational Technology 46(5), 2015. Features, text and edges come from events up to the cut-off day only; the cohort is
 made of those and of the course's list of staff and invited experts.
-Floor 2.
+Level 2.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ each post to those next to it in time. A model that gains from them gains from s
 
 V. Svabensky et al., "Towards Generalizable Detection of Urgency of Discussion Forum Posts", EDM 2023,
 https://doi.org/10.5281/zenodo.8115790.
-Floor 2.
+Level 2.
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ W. Hu et al., "Open Graph Benchmark: Datasets for Machine Learning on Graphs", N
 https://arxiv.org/abs/2005.00687. The raw tables are read by the `ogb` package's own functions. Its dataset class is
 left alone: it keeps pickles (`processed/data_processed`, `split_dict.pt`), which torch refuses from 2.6 on and nobody
 should open unseen, it asks questions on the terminal, and it writes among the raw files.
-Floor 2.
+Level 2.
 """
 
 import gzip

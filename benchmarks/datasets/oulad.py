@@ -8,7 +8,7 @@ similar use of the course's pages becomes edges.
 
 J. Kuzilek, M. Hlosta, Z. Zdrahal, "Open University Learning Analytics dataset", Scientific Data 4:170171 (2017),
 https://doi.org/10.1038/sdata.2017.171.
-Floor 2.
+Level 2.
 """
 
 from collections.abc import Mapping, Sequence

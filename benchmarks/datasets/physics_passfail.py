@@ -6,7 +6,7 @@ its weight in how many week-layers so far. There is no text at all: this is a sm
 
 J. Bruun, E. Brewe, "Talking and learning physics", Phys. Rev. ST Phys. Educ. Res. 9, 020109 (2013),
 https://doi.org/10.1103/PhysRevSTPER.9.020109. Later grades ("sog") are the future of the course and are not read.
-Floor 2.
+Level 2.
 """
 
 from collections.abc import Sequence

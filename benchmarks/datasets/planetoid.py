@@ -7,7 +7,7 @@ row i says which words of a vocabulary, never published, stand in paper i. No wo
 Z. Yang et al., "Revisiting Semi-Supervised Learning with Graph Embeddings", ICML 2016,
 https://arxiv.org/abs/1603.08861, whose split ("public") is the one used; data by P. Sen et al., "Collective
 Classification in Network Data", AI Magazine 29(3), 2008.
-Floor 2.
+Level 2.
 """
 
 import zipfile

@@ -6,7 +6,7 @@ before the cut-off; the text is what they wrote until then, and edges say who an
 Collected by the Emory NLP group, https://github.com/emorynlp/reddit-college; no paper is stated. Upvotes are as of the
 crawl, which may be later than the cut-off, and are no inputs. Neither is an author's number, which tells when they
 came. What was removed by the crawl counts as nobody's, for nothing tells when that was.
-Floor 2.
+Level 2.
 """
 
 import hashlib

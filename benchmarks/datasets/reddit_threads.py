@@ -3,7 +3,7 @@
 A file is one thread: its first post and the tree of comments under it. The table, a row a post, holds the three
 communities and the thirteen weeks that were crawled nearly whole; names become numbers, bots fall silent, addresses,
 phone numbers and names in a text are masked. docs/datasets/reddit_college.md states these rules in words.
-Floor 2.
+Level 2.
 """
 
 import json

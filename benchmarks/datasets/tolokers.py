@@ -7,7 +7,7 @@ text. These are people doing assessed work, not students: the dataset is here fo
 O. Platonov et al., "A critical look at the evaluation of GNNs under heterophily: are we really making progress?",
 ICLR 2023, https://arxiv.org/abs/2302.11640; data by D. Likhobaba et al., "Toloker Graph: Interaction of Crowd
 Annotators", 2023, https://doi.org/10.5281/zenodo.7620795.
-Floor 2.
+Level 2.
 """
 
 import zipfile

@@ -5,7 +5,7 @@ edges are hyperlinks. 1087 pages have a class (student, course, faculty, project
 One university is tested, three train, as the authors of the collection advise.
 
 M. Craven et al., "Learning to extract symbolic knowledge from the World Wide Web", AAAI 1998.
-Floor 2.
+Level 2.
 """
 
 import html

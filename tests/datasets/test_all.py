@@ -12,9 +12,9 @@ from benchmarks import cards
 from benchmarks.data import raw
 from benchmarks.data.leaks import suspicions
 from benchmarks.data.storage import save_dataset
-from benchmarks.entries import options_of
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import NotAvailableError
+from benchmarks.planning.entries import options_of
 
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
 SLOW = {  # nothing new beside the smaller ones, or beside who else validates

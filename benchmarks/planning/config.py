@@ -10,9 +10,10 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
-from benchmarks.configfile import ConfigError as ConfigError
-from benchmarks.configfile import unfit, unnamed
-from benchmarks.entries import (
+from benchmarks.jobs import source
+from benchmarks.planning.configfile import ConfigError as ConfigError
+from benchmarks.planning.configfile import unfit, unnamed
+from benchmarks.planning.entries import (
     AGAINST,
     entry_of,
     module_of,
@@ -23,7 +24,6 @@ from benchmarks.entries import (
     trials_of,
     variants_of,
 )
-from benchmarks.jobs import source
 from benchmarks.training import recipes
 from benchmarks.training.variants import BASE, CONTROLS, LABELS, MADE_BY, TEXTS, expanded
 

@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from benchmarks.config import ConfigError
 from benchmarks.data import content
 from benchmarks.data.raw import DOWNLOADS
 from benchmarks.jobs import gpus, outcome, system
 from benchmarks.jobs.seal import holds
+from benchmarks.planning.config import ConfigError
 from benchmarks.training.places import is_here
 
 DEFAULT = "config/default.yaml"

@@ -1,4 +1,4 @@
-"""The floors: dependencies point downward only, and light verbs stay light."""
+"""The levels: dependencies point downward only, and light verbs stay light."""
 
 import ast
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-FLOORS = {"sgn": 0, "baselines": 1, "benchmarks": 2}
+LEVELS = {"sgn": 0, "baselines": 1, "benchmarks": 2}
 
 
 def imports(file: Path) -> set[str]:
@@ -22,7 +22,7 @@ def imports(file: Path) -> set[str]:
     return found
 
 
-FILES = [p for floor in FLOORS for p in sorted((ROOT / floor).rglob("*.py"))]
+FILES = [p for level in LEVELS for p in sorted((ROOT / level).rglob("*.py"))]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -30,14 +30,14 @@ def test_imports_point_downward(file: Path) -> None:
     mine = file.relative_to(ROOT).parts[0]
     for name in imports(file):
         top = name.split(".")[0]
-        assert FLOORS.get(top, -1) <= FLOORS[mine], f"{name} stands above {mine}"
+        assert LEVELS.get(top, -1) <= LEVELS[mine], f"{name} stands above {mine}"
         if mine == "baselines":
             assert top != "baselines", "a baseline imports no other"
     if mine == "sgn":
         assert not {"json", "pathlib", "yaml", "pandas", "os"} & imports(file), "the method knows no files"
 
 
-ROOMS = ("jobs", "data", "datasets", "training", "speed", "analysis", "tables", "figures")
+ROOMS = ("jobs", "data", "datasets", "training", "speed", "planning", "contract", "analysis", "tables", "figures")
 """Of the instrument, each of which uses those before it."""
 IN_ROOMS = [p for p in FILES if len(p.relative_to(ROOT).parts) > 2]
 
@@ -82,7 +82,7 @@ def test_the_command_line_and_the_supervisor_load_next_to_nothing() -> None:
 
 def test_planning_loads_no_torch() -> None:
     assert not {"torch", "transformers", "pandas"} & loaded(
-        "import benchmarks.config, benchmarks.jobs.source, benchmarks.data.raw, benchmarks.workflow"
+        "import benchmarks.planning.config, benchmarks.jobs.source, benchmarks.data.raw, benchmarks.planning.workflow"
     )
 
 

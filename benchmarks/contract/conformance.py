@@ -1,6 +1,6 @@
 """Whether a model file keeps the contract of docs/adding-a-model.md: the checks of `sgn check-model`, a function each.
 
-All are made on small made-up student graphs (`benchmarks.training.cases`). Our own models are held to the same ones by
+All are made on small made-up student graphs (`benchmarks.contract.cases`). Our own models are held to the same ones by
 the tests.
 """
 
@@ -18,10 +18,10 @@ import torch
 from optuna.distributions import BaseDistribution
 from torch import Tensor, nn
 
+from benchmarks.contract.cases import CASES, INDUCTIVE, TRANSDUCTIVE, Case, case, learnable, permuted, scrambled
 from benchmarks.data.dataset import Dataset
 from benchmarks.jobs.outcome import LOSSES, said
 from benchmarks.jobs.seal import SealedError
-from benchmarks.training.cases import CASES, INDUCTIVE, TRANSDUCTIVE, Case, case, learnable, permuted, scrambled
 from benchmarks.training.runs import fit_of
 from sgn.errors import NotApplicableError
 from sgn.fit import EarlyStopping, Predictor, Training

@@ -1,0 +1,1 @@
+"""What a model must keep to, as checks on small made-up student graphs."""

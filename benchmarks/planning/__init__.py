@@ -1,0 +1,1 @@
+"""What is known of a run before it starts: its config and what that means, the machine, the time that it takes."""
