@@ -16,10 +16,10 @@ import requests
 from conftest import ROOT
 
 from benchmarks import cli, doctor
-from benchmarks.doctor import Fact, advice, bf16, of_dataset, packages, python
 from benchmarks.jobs import system
 from benchmarks.jobs.outcome import NotAvailableError
 from benchmarks.planning import machine
+from benchmarks.planning.machine import Fact, advice, bf16, of_dataset, packages, python
 from benchmarks.speed import peaks
 from benchmarks.training import weights
 
