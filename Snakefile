@@ -37,7 +37,6 @@ include: "rules/data.smk"
 include: "rules/text.smk"
 include: "rules/runs.smk"
 include: "rules/scores.smk"
-include: "rules/families.smk"
 include: "rules/timing.smk"
 include: "rules/paper.smk"
 

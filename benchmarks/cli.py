@@ -29,7 +29,6 @@ VERBS = {
     "finetune": Verb("fine-tune a recipe on one split, once a seed", supervised=True, guarded=True),
     "tune": Verb("search a model's hyper-parameters on each split", supervised=True, guarded=True),
     "train": Verb("train a model with frozen hyper-parameters and predict", supervised=True, guarded=True),
-    "each": Verb("another verb for each cell of a family of datasets", supervised=True),
     "oracle": Verb("the Bayes-optimal predictions of a synthetic network", supervised=True, guarded=True),
     "score": Verb(
         "predictions and sealed labels to tidy records; alone in reading these labels", supervised=True, judges=True

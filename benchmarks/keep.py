@@ -45,7 +45,7 @@ def run(results: Path, output: Path, config: list[Path] = []) -> None:  # noqa: 
         timing = asked["timing"]
         check_sizes(results / timing["folder"] / "records", timing["suites"])
         suites = [*timing["suites"], *(f"cost-{dataset}" for dataset in timing["cost"])]
-        records = [Path("records") / name for name in [*asked["datasets"], *asked["families"]]]
+        records = [Path("records") / name for name in asked["datasets"]]
         timings |= dict.fromkeys(Path(timing["folder"]) / "records" / name for name in suites)
         drawn |= dict.fromkeys([*_drawn("", asked), *_drawn(f"{timing['folder']}/", timing)])
     needed: list[Path | str] = [*(folder / "provenance.json" for folder in [*records, *timings]), *drawn]

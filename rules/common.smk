@@ -8,14 +8,18 @@ from snakemake.resources import Resource
 from benchmarks.data import raw
 from benchmarks.planning.entries import (
     entry_of,
+    families_of,
     models_of,
     module_of,
     options_of,
     recipe_of,
     references_of,
+    seeds_of,
     settings_of,
+    single,
     source_of,
     trials_of,
+    tuned,
     uses_of,
     variant_recipes,
     variants_of,
@@ -41,13 +45,12 @@ TIER = config["tier"]
 COMMAND = command(workflow.configfiles, workflow.config_settings.config)
 MIRROR = environment_of_jobs(config["mirror"])
 DATASETS = list(config["datasets"])
-FAMILIES = list(config["families"])
 ATTEMPTS = attempts(Path(f"results/{TIER}"), MIRROR, config, counting=workflow.is_main_process)
 CONTROLS = list(config["controls"])
 MODELS = list(config["models"])
 ORACLES = list(config["oracles"])
-ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in DATASETS]
-FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in FAMILIES]
+ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in single(config)]
+FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in families_of(config)]
 TIMING = f"results/{TIER}/{config['timing']['folder']}"
 TIMINGS = [f"{TIMING}/records/{suite}" for suite in config["timing"]["suites"]]
 TIMINGS += [f"{TIMING}/records/cost-{dataset}" for dataset in config["timing"]["cost"]]
@@ -87,7 +90,6 @@ wildcard_constraints:
     tier=TIER,
     timing=config["timing"]["folder"],
     dataset="|".join(DATASETS),
-    family="|".join(FAMILIES) or "none",
     model="|".join([*CONTROLS, *MODELS, *ORACLES]),
     recipe="|".join(config["recipes"]) or "none",
     split=r"[A-Za-z0-9-]+",
@@ -102,7 +104,6 @@ def code_of(*modules):
         named = {
             "{model}": lambda: module_of(config, wildcards.model),
             "{dataset}": lambda: config["datasets"][wildcards.dataset]["make"],
-            "{family}": lambda: config["families"][wildcards.family]["make"],
         }
         names = [named[m]() if m in named else m.format(**wildcards) for m in modules]
         return code_hash(*names)
@@ -111,17 +112,17 @@ def code_of(*modules):
 
 
 def flag(name, value):
-    """A param: a flag with its value, which may be a function of wildcards. False and an empty list are no flag.
+    """A param: a flag with its value, which may be a function of wildcards. False and what is empty are no flag.
 
     Snakemake compares a job's params by their values alone, whatever their names, so each value says what it is of.
     """
 
     def words(wildcards):
         given = value(wildcards) if callable(value) else value
+        if isinstance(given, bool) or given in ([], {}):
+            return name if given else ""
         if isinstance(given, dict):
             given = json.dumps(given, sort_keys=True)
-        if isinstance(given, bool) or given == []:
-            return name if given else ""
         return shlex.join([name, *map(str, given if isinstance(given, list) else [given])])
 
     return words
@@ -138,16 +139,20 @@ def splits_of(wildcards):
     return [str(split) for split in config["datasets"][wildcards.dataset]["splits"]]
 
 
+def grid_of(wildcards):
+    """The grid of a dataset's cells; none for a dataset of one."""
+    return config["datasets"][wildcards.dataset].get("grid", {})
+
+
 def attempt(artifact):
     """A param: how often something has come that an artifact of the tier needed for a new attempt."""
     return lambda wildcards: f"attempt {ATTEMPTS.get(artifact.format(**wildcards), 0)}"
 
 
 def raw_files(wildcards):
-    """A param: what a dataset's or family's raw files hold. Where they lie does not matter."""
-    entry = (config["datasets"] | config["families"])[wildcards.get("dataset") or wildcards.get("family")]
-    options = {key: value for key, value in entry.items() if key not in ("make", "splits", "models")}
-    return f"raw files {json.dumps(raw.contents(entry['make'], options, MIRROR), sort_keys=True)}"
+    """A param: what a dataset's raw files hold. Where they lie does not matter."""
+    make, options = config["datasets"][wildcards.dataset]["make"], options_of(config, wildcards.dataset)
+    return f"raw files {json.dumps(raw.contents(make, options | grid_of(wildcards), MIRROR), sort_keys=True)}"
 
 
 def weights(wildcards):
@@ -165,17 +170,10 @@ def states_of(purpose):
     return folder
 
 
-def states_of_cells(wildcards):
-    """The same, for reporting, of each cell of a family, whose name `sgn each` puts in."""
-    states = states_of("reporting")(wildcards)
-    return f"{states}/{{cell}}" if states else []
-
-
 def recipe_states(wildcards, recipe, purpose):
-    """The folder with a recipe's states of a dataset or family, those of each split apart where its labels matter."""
-    of = wildcards.get("dataset") or wildcards.get("family")
+    """The folder with a recipe's states of a dataset, those of each split apart where its labels matter."""
     if per_split(config["recipes"][recipe]):
-        return f"results/{wildcards.tier}/states/{of}/{recipe}/{purpose}"
+        return f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/{purpose}"
     return reading_of(wildcards, recipe)
 
 
@@ -183,8 +181,7 @@ def reading_of(wildcards, recipe):
     """The folder with a recipe's tokens and frozen states. Recipes that read alike share that of the first."""
     how = reading(config["recipes"][recipe])
     first = next(name for name, entry in config["recipes"].items() if reading(entry) == how)
-    of = wildcards.get("dataset") or wildcards.get("family")
-    return f"results/{wildcards.tier}/states/{of}/{first}/frozen"
+    return f"results/{wildcards.tier}/states/{wildcards.dataset}/{first}/frozen"
 
 
 def how_to_read(wildcards):
@@ -213,31 +210,35 @@ def other_states(wildcards):
 def search_of_recipe(wildcards):
     """The folder with a recipe's hyper-parameters, its own or another recipe's; none where it has no trials."""
     name = config["recipes"][wildcards.recipe].get("tuned_as", wildcards.recipe)
-    return recipe_states(wildcards, name, "selection") if trials(config["recipes"][name]) else []
+    searched = trials(config["recipes"][name]) and tuned(config, wildcards.dataset)
+    return recipe_states(wildcards, name, "selection") if searched else []
 
 
-def searches_of(wildcards):
-    """Folders with the trials of the recipes that a dataset's rows use."""
-    recipes = {recipe_of(config, model): None for model in models_of(config, wildcards.dataset)}
-    return [
-        recipe_states(wildcards, recipe, "selection")
-        for recipe in recipes
-        if recipe and trials(config["recipes"][recipe])
-    ]
+def tuning_of(wildcards):
+    """The folder with a model's hyper-parameters; none for a control and where nothing is tuned."""
+    searched = wildcards.model in MODELS and tuned(config, wildcards.dataset)
+    return f"results/{wildcards.tier}/tuning/{wildcards.dataset}/{wildcards.model}" if searched else []
 
 
 def charges_of(wildcards):
     """By model, the recipe whose trials are charged to its row."""
-    recipes = {model: recipe_of(config, model) for model in models_of(config, wildcards.dataset)}
+    models = models_of(config, wildcards.dataset) if tuned(config, wildcards.dataset) else []
+    recipes = {model: recipe_of(config, model) for model in models}
     return {model: recipe for model, recipe in recipes.items() if recipe and trials(config["recipes"][recipe])}
 
 
+def searches_of(wildcards):
+    """Folders with the trials of the recipes that a dataset's rows use."""
+    return [recipe_states(wildcards, recipe, "selection") for recipe in dict.fromkeys(charges_of(wildcards).values())]
+
+
 def recipes_used(wildcards):
-    """Recipes that a dataset's models, or variants of them, use, in the order of the config."""
+    """Recipes that a dataset's models, or variants of them, use, in the order of the config; none is told of a family."""
     asked = {
         recipe
         for model in models_of(config, wildcards.dataset)
         for recipe in (recipe_of(config, model), *variant_recipes(config, wildcards.dataset, model))
+        if not grid_of(wildcards)
     }
     return {recipe: entry for recipe, entry in config["recipes"].items() if recipe in asked}
 
@@ -268,17 +269,9 @@ def folders_of(kind, models):
     return folders
 
 
-def of_family(key):
-    """A param: what a family's entry has under a key."""
-    return lambda wildcards: config["families"][wildcards.family][key]
-
-
-def family_predictions(wildcards):
-    """A family's folders of predictions, one a model."""
-    return [
-        f"results/{wildcards.tier}/predictions/{wildcards.family}/{model}"
-        for model in config["families"][wildcards.family]["models"]
-    ]
+def tunings_of(wildcards):
+    """Folders with the hyper-parameters of a dataset's models; none where nothing is tuned."""
+    return folders_of("tuning", MODELS)(wildcards) if tuned(config, wildcards.dataset) else []
 
 
 def costs_of(wildcards):

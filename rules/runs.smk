@@ -49,19 +49,19 @@ rule tune:
 
 
 rule train:
-    """Train a tuned model on a dataset: all splits, variants and seeds."""
+    """Train a model, or a control, on a dataset: all splits, variants and seeds."""
     input:
         data="results/{tier}/data/{dataset}",
         states=states_of("reporting"),
         others=lambda wildcards: list(other_states(wildcards).values()),
         encoded=encoded_of,
-        tuning="results/{tier}/tuning/{dataset}/{model}",
+        tuning=tuning_of,
     output:
         directory("results/{tier}/predictions/{dataset}/{model}"),
     log:
         "logs/{tier}/train/{dataset}/{model}.log",
     wildcard_constraints:
-        model="|".join(MODELS),
+        model="|".join([*CONTROLS, *MODELS]),
     threads: config["threads"]
     resources:
         **resources_of("train", gpu=1),
@@ -69,10 +69,12 @@ rule train:
         code=code_of("benchmarks.train", "{model}"),
         environment=ON_DEVICE,
         attempt=attempt("results/{tier}/predictions/{dataset}/{model}"),
+        cells=flag("--cells", grid_of),
         module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
         states=flag("--states", states_of("reporting")),
+        tuning=flag("--tuning", tuning_of),
         splits=flag("--splits", splits_of),
-        seeds=flag("--seeds", config["seeds"]),
+        seeds=flag("--seeds", lambda wildcards: seeds_of(config, wildcards.dataset)),
         settings=flag("--settings", lambda wildcards: settings_of(config, wildcards.model)),
         variants=flag("--variants", lambda wildcards: variants_of(config, wildcards.dataset, wildcards.model)),
         others=flag("--other-states", other_states),
@@ -86,9 +88,10 @@ rule train:
         "train {wildcards.dataset}: {wildcards.model}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} train"
+        " {params.cells}"
         " --data {input.data:q}"
         " {params.states}"
-        " --tuning {input.tuning:q}"
+        " {params.tuning}"
         " {params.module}"
         " {params.splits}"
         " {params.seeds}"
@@ -97,45 +100,6 @@ rule train:
         " {params.others}"
         " {params.encoded}"
         " {params.recipe}"
-        " {params.epochs}"
-        " {params.patience}"
-        " --cache cache"
-        " {params.device}"
-        " --output {output:q} &> {log:q}"
-
-
-rule control:
-    """Run a control on a dataset: it has nothing to tune."""
-    input:
-        data="results/{tier}/data/{dataset}",
-    output:
-        directory("results/{tier}/predictions/{dataset}/{model}"),
-    log:
-        "logs/{tier}/train/{dataset}/{model}.log",
-    wildcard_constraints:
-        model="|".join(CONTROLS) or "none",
-    threads: config["threads"]
-    resources:
-        **resources_of("train", gpu=1),
-    params:
-        code=code_of("benchmarks.train", "{model}"),
-        environment=ON_DEVICE,
-        attempt=attempt("results/{tier}/predictions/{dataset}/{model}"),
-        module=flag("--model", lambda wildcards: module_of(config, wildcards.model)),
-        splits=flag("--splits", splits_of),
-        seeds=flag("--seeds", config["seeds"]),
-        epochs=flag("--epochs", config["epochs"]),
-        patience=flag("--patience", config["patience"]),
-        threads=flag("--threads", config["threads"]),
-        device=flag("--device", DEVICE),
-    message:
-        "control {wildcards.dataset}: {wildcards.model}"
-    shell:
-        "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} train"
-        " --data {input.data:q}"
-        " {params.module}"
-        " {params.splits}"
-        " {params.seeds}"
         " {params.epochs}"
         " {params.patience}"
         " --cache cache"
@@ -159,13 +123,15 @@ rule oracle:
         code=code_of("benchmarks.oracle"),
         environment=ON_CPU,
         attempt=attempt("results/{tier}/predictions/{dataset}/{model}"),
+        cells=flag("--cells", grid_of),
         sources=flag("--sources", lambda wildcards: config["oracles"][wildcards.model]),
         splits=flag("--splits", splits_of),
-        seeds=flag("--seeds", config["seeds"]),
+        seeds=flag("--seeds", lambda wildcards: seeds_of(config, wildcards.dataset)),
     message:
         "oracle {wildcards.dataset}: {wildcards.model}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} oracle"
+        " {params.cells}"
         " --data {input.data:q}"
         " {params.sources}"
         " {params.splits}"

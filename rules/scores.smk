@@ -7,7 +7,7 @@ rule score:
         data="results/{tier}/data/{dataset}",
         sealed="results/{tier}/sealed/{dataset}",
         predictions=folders_of("predictions", [*CONTROLS, *MODELS, *ORACLES]),
-        tuning=folders_of("tuning", MODELS),
+        tuning=tunings_of,
         searches=searches_of,
         finetunings=finetunings_of,
         pretrainings=pretrainings_of,
@@ -21,6 +21,7 @@ rule score:
         code=code_of("benchmarks.score"),
         environment=ON_CPU,
         attempt=attempt("results/{tier}/records/{dataset}"),
+        grid=flag("--grid", grid_of),
         uses=flag("--uses", lambda wildcards: uses_of(config, wildcards.dataset, pretrained_recipes(wildcards))),
         charges=flag("--charges", charges_of),
         references=flag("--references", lambda wildcards: references_of(config, wildcards.dataset)),
@@ -32,6 +33,7 @@ rule score:
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} score"
         " --dataset {wildcards.dataset}"
+        " {params.grid}"
         " --data {input.data:q}"
         " --sealed {input.sealed:q}"
         " --predictions {input.predictions:q}"

@@ -18,6 +18,7 @@ rule encode:
         code=code_of("benchmarks.encode"),
         environment=ON_DEVICE,
         attempt=attempt("results/{tier}/states/{dataset}/{recipe}/frozen"),
+        cells=flag("--cells", grid_of),
         recipe=flag("--recipe", how_to_read),
         weights=weights,
         threads=flag("--threads", config["threads"]),
@@ -26,6 +27,7 @@ rule encode:
         "encode {wildcards.dataset}: the texts, with {wildcards.recipe}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} encode"
+        " {params.cells}"
         " --data {input.data:q}"
         " {params.recipe}"
         " --cache cache"
@@ -89,16 +91,18 @@ rule finetune:
         code=code_of("benchmarks.finetune"),
         environment=ON_DEVICE,
         attempt=attempt("results/{tier}/states/{dataset}/{recipe}/reporting"),
+        cells=flag("--cells", grid_of),
         search=flag("--search", search_of_recipe),
         recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
         splits=flag("--splits", splits_of),
-        seeds=flag("--seeds", config["seeds"]),
+        seeds=flag("--seeds", lambda wildcards: seeds_of(config, wildcards.dataset)),
         threads=flag("--threads", config["threads"]),
         device=flag("--device", DEVICE),
     message:
         "finetune {wildcards.dataset}: {wildcards.recipe}"
     shell:
         "sgn --minutes {resources.runtime} --memory-mb {resources.limit_mb} --gpu-shares {resources.gpu} {params.threads} finetune"
+        " {params.cells}"
         " --data {input.data:q}"
         " --encoded {input.encoded:q}"
         " {params.search}"

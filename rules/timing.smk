@@ -40,7 +40,7 @@ rule time_models:
     """Measure what a dataset's rows cost: alone on the machine."""
     input:
         data="results/{tier}/data/{dataset}",
-        tuning=folders_of("tuning", MODELS),
+        tuning=tunings_of,
         encoded=lambda wildcards: list(costs_of(wildcards)["encoded"].values()),
         searches=searches_of,
     output:

@@ -164,8 +164,8 @@ WRONG = [
     ),
     (put("datasets", "synthetic", "splits", value=["x"]), r"unknown split 'x'; allowed: whole numbers from 0"),
     (
-        put("families", "phase", "grid", "text_signal", value=[0.5, 7.0]),
-        r"families.phase.text_signal = 7.0; expected a number from 0.0 to 1.0",
+        put("datasets", "phase", "grid", "text_signal", value=[0.5, 7.0]),
+        r"datasets.phase.text_signal = 7.0; expected a number from 0.0 to 1.0",
     ),
     (
         put("datasets", "webkb", "make", value="benchmarks.data.raw"),
@@ -178,13 +178,22 @@ WRONG = [
     (put("tables", value=["mian"]), r"tables = 'benchmarks.tables.mian': no module .*main"),
     (put("limits", value={"minutes": 5}), r"limits: 'memory_mb' is missing"),
     (
-        put("families", "phase", "grid", "wording", value=["../up"]),
-        r"phase.wording = '../up'; expected letters",
+        put("datasets", "phase", "grid", "wording", value=["../up"]),
+        r"phase.grid.wording = '../up'; expected letters",
     ),
-    (put("families", "phase", "grid", "wording", value=["a b"]), r"phase.wording = 'a b'; expected letters, digits"),
-    (put("families", "phase", "grid", "wording", value=["a\0"]), r"phase.wording = 'a\\x00'; expected letters"),
-    (put("families", "phase", "grid", "wording", value=["1", 1]), r"phase.wording = \['1', 1\]; expected values that"),
-    (put("families", "phase", "grid", "draw", value=["9" * 201]), r"phase: a cell's name would have \d+ characters"),
+    (
+        put("datasets", "phase", "grid", "wording", value=["a b"]),
+        r"phase.grid.wording = 'a b'; expected letters, digits",
+    ),
+    (put("datasets", "phase", "grid", "wording", value=["a\0"]), r"phase.grid.wording = 'a\\x00'; expected letters"),
+    (
+        put("datasets", "phase", "grid", "wording", value=["1", 1]),
+        r"phase.grid.wording = \['1', 1\]; expected values that",
+    ),
+    (
+        put("datasets", "phase", "grid", "draw", value=["9" * 201]),
+        r"phase.grid: a cell's name would have \d+ characters",
+    ),
     (
         put("ablations", "structure", "gcn", value={"grid": {"graph": ["no_edges", "/tmp"]}}),
         r"ablations.structure.gcn.graph = '/tmp'; expected letters",

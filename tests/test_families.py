@@ -1,7 +1,6 @@
 """A family's cells fail alone, keep the seal, and become rows with their options."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +11,38 @@ from conftest import ROOT, run
 
 from benchmarks.analysis.alerts import SHARES
 from benchmarks.jobs import outcome
-from benchmarks.jobs.source import _parsed, code_hash
 from benchmarks.planning.config import ConfigError, check
 
-GRID = json.dumps({"labeled": [0.2, 0.9], "split": [0, 1]})  # 90 % are more than a split has
-OPTIONS = json.dumps({"students": 60})
-CELLS = [f"labeled={share},split={split}" for share in (0.2, 0.9) for split in (0, 1)]
+GRID = json.dumps({"labeled": [0.2, 0.9], "draw": [0, 1]})  # 90 % are more than a split has
+CELLS = [f"labeled={share},draw={draw}" for share in (0.2, 0.9) for draw in (0, 1)]
 MODEL = '''
 """Reads where it should not."""
 from dataclasses import dataclass
 from baselines.majority import Config as Config
 
 def fit(config, view, seed, report):
-    open("results/t/sealed/few/labeled=0.2,split=0/labels.npz", "rb")
+    open("results/t/sealed/few/labeled=0.2,draw=0/labels.npz", "rb")
 '''
 
 
-def each(folder: Path, output: str, *command: str, flags: tuple[str, ...] = ()) -> outcome.Outcome:
-    asked = ["sgn", "each", "--grid", GRID, "--options", OPTIONS, *flags, "--output", output, "--command", *command]
-    done = run(asked, folder)
+def each(folder: Path, *command: str) -> outcome.Outcome:
+    done = run(["sgn", *command, "--cells", GRID], folder)
     assert done.returncode == 0, done.stderr
-    return outcome.read(folder / output)
+    return outcome.read(folder / command[command.index("--output") + 1])
 
 
 def train(folder: Path, name: str, model: str) -> outcome.Outcome:
-    command = ["train", "--data", "results/t/data/few/{cell}", "--model", model, "--splits", "{split}", "--seeds", "0"]
+    command = ["train", "--data", "results/t/data/few", "--model", model, "--splits", "0", "--seeds", "0"]
     command += ["--epochs", "2", "--patience", "1", "--cache", "cache", "--device", "cpu"]
-    return each(folder, f"results/t/predictions/few/{name}", *command)
+    return each(folder, *command, "--output", f"results/t/predictions/few/{name}")
 
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A family prepared, trained with two models, and scored."""
     folder = tmp_path_factory.mktemp("families")
-    make = ["prepare", "--make", "benchmarks.datasets.synthetic", "--splits", "{split}", "--options", "{options}"]
-    sealed = ("--sealed-output", "results/t/sealed/few")
-    each(folder, "results/t/data/few", *make, "--mirror", "none", flags=sealed)
+    make = ["prepare", "--make", "benchmarks.datasets.synthetic", "--splits", "0", "--options", '{"students": 60}']
+    each(folder, *make, "--mirror", "none", "--sealed-output", "results/t/sealed/few", "--output", "results/t/data/few")
     (folder / "nosy.py").write_text(MODEL, encoding="utf-8")
     train(folder, "majority", "baselines.majority")
     train(folder, "nosy", str(folder / "nosy.py"))
@@ -62,7 +57,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_cell_that_fails_loses_itself_alone(scored: Path) -> None:
     ends = {cell: outcome.read(scored / "results/t/data/few" / cell) for cell in CELLS}
     assert [end.status for end in ends.values()] == ["ok", "ok", "failed", "failed"]
-    assert "labeled = 0.9; split '1' has the labels of 0.450" in ends[CELLS[3]].reason
+    assert "labeled = 0.9; split '0' has the labels of 0.450" in ends[CELLS[3]].reason
     assert ends[CELLS[3]].origin == "results/t/data/few"
     assert outcome.read(scored / "results/t/data/few").status == "ok"
 
@@ -76,7 +71,7 @@ def test_what_follows_passes_a_cells_outcome_on(scored: Path) -> None:
 def test_rows_have_their_options_and_lost_cells_a_reason(scored: Path) -> None:
     records = scored / "results/t/records/few"
     runs = pd.read_parquet(records / "runs.parquet")
-    assert sorted(zip(runs["labeled"], runs["split"], strict=True)) == [(0.2, "0"), (0.2, "1")]
+    assert sorted(zip(runs["labeled"], runs["draw"], runs["split"], strict=True)) == [(0.2, 0, "0"), (0.2, 1, "0")]
     alerts = pd.read_parquet(records / "alerts.parquet")
     assert len(alerts) == 2 * len(SHARES)
     assert set(alerts.columns) >= {"labeled", "model", "share", "precision", "recall", "lead"}
@@ -93,35 +88,30 @@ def test_a_family_without_a_cell_left_has_failed(scored: Path) -> None:
     assert "all 4 cells failed; the first: SealedError: results/t/sealed/few" in end.reason
 
 
-def test_cells_do_not_hang_on_the_list_of_verbs(tmp_path: Path) -> None:
-    for part in ("benchmarks", "sgn"):
-        shutil.copytree(ROOT / part, tmp_path / part)
-    before = code_hash("benchmarks.each", root=tmp_path)
-    for name, same in (("cli", True), ("jobs/flags", False)):
-        with (tmp_path / "benchmarks" / f"{name}.py").open("a", encoding="utf-8") as file:
-            file.write("CHANGED = True\n")
-        _parsed.cache_clear()
-        assert (code_hash("benchmarks.each", root=tmp_path) == before) == same
-
-
 @pytest.mark.parametrize(
     ("family", "message"),
     [
-        ({"options": {}}, r"families.few: 'split' is missing among the options and in the grid"),
-        ({"grid": {"labeled": [0.2, 1.5]}}, r"families.few.labeled = 1.5; expected a number from 0.0 to 1.0"),
-        ({"grid": {"split": [0, "x"]}}, r"families.few.split: unknown split 'x'"),
-        ({"models": ["mlp", "oracles"]}, r"families.few.models: unknown 'oracles' \(did you mean 'oracle'\?\)"),
+        ({"trials": None}, r"datasets.few.trials is missing; expected 0"),
+        ({"trials": 2}, r"datasets.few.trials = 2; expected 0, for models on their default"),
+        ({"grid": {"labeled": [0.2, 1.5]}}, r"datasets.few.labeled = 1.5; expected a number from 0.0 to 1.0"),
+        (
+            {"students": 60, "grid": {"students": [60]}},
+            r"datasets.few.grid.students: the option stands beside the grid",
+        ),
+        ({"splits": [0, "x"]}, r"datasets.few.splits: unknown split 'x'"),
+        ({"seeds": [0, 1000]}, r"datasets.few.seeds, selection_seeds: \[1000\] stand in both"),
+        ({"models": ["mlp", "oracles"]}, r"datasets.few.models: unknown 'oracles' \(did you mean 'oracle'\?\)"),
         (
             {"make": "benchmarks.datasets.mooc_ed", "models": ["oracle"]},
-            r"families.few.models: unknown 'oracle'; allowed: ",
+            r"datasets.few.models: unknown 'oracle'; allowed: ",
         ),
     ],
 )
 def test_a_wrong_family_is_refused(family: dict[str, Any], message: str) -> None:
     config = yaml.safe_load((ROOT / "config" / "smoke.yaml").read_text(encoding="utf-8"))
-    right = {"make": "benchmarks.datasets.synthetic", "options": {"split": 0}, "grid": {"labeled": [0.2]}}
-    config["families"]["few"] = right | {"seeds": [0], "models": ["mlp", "oracle"]}
+    right = {"make": "benchmarks.datasets.synthetic", "splits": [0], "grid": {"labeled": [0.2]}, "trials": 0}
+    config["datasets"]["few"] = right | {"models": ["mlp", "oracle"]}
     check(config)
-    config["families"]["few"] |= family
+    config["datasets"]["few"] = {k: v for k, v in (config["datasets"]["few"] | family).items() if v is not None}
     with pytest.raises(ConfigError, match=message):
         check(config)

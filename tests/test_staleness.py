@@ -17,10 +17,9 @@ from benchmarks.jobs.outcome import Outcome
 from benchmarks.planning import workflow
 
 Plan = dict[tuple[str, str], set[Any]]
-TRAINED = {"tune", "train", "control", "train_family", "time_models"}
-ENCODED = {"encode", "encode_family"}
-FINETUNED = {"tune_recipe", "finetune", "finetune_family"}
-ON_DEVICE = TRAINED | ENCODED | FINETUNED
+TRAINED = {"tune", "train", "time_models"}
+FINETUNED = {"tune_recipe", "finetune"}
+ON_DEVICE = TRAINED | FINETUNED | {"encode"}
 KEYS = {  # a key of the config, and the rules that depend on it by themselves
     "epochs": TRAINED,
     "patience": TRAINED,
@@ -28,16 +27,15 @@ KEYS = {  # a key of the config, and the rules that depend on it by themselves
     "threads": ON_DEVICE | {"time_suite"},
     "timing.rounds": {"time_suite"},
     "datasets.synthetic.students": {"prepare"},
-    "families.phase.options.students": {rule for rule in ON_DEVICE if "family" in rule}
-    | {"prepare_family", "oracle_family"},
-    "recipes.minilm.tokens": ON_DEVICE - {"tune", "control", "train_family"},
+    "datasets.phase.students": {"prepare"},
+    "recipes.minilm.tokens": ON_DEVICE - {"tune"},
     "recipes.minilm.texts": FINETUNED | {"train", "time_models"},
     "recipes.minilm.epochs": FINETUNED | {"train", "time_models"},
     "recipes.minilm.patience": FINETUNED | {"train", "time_models"},
     "recipes.minilm.trials": FINETUNED | {"tune", "train", "time_models"},
 }
 LISTS = {
-    "seeds": {"finetune", "train", "control", "oracle", "time_models"},
+    "seeds": {"finetune", "train", "oracle", "time_models"},
     "selection_seeds": {"tune", "tune_recipe"},
 }
 
@@ -50,7 +48,7 @@ def tier() -> dict[str, Any]:
         "cost": ["synthetic"],
         "figures": ["growth"],
     }
-    small["families"]["phase"]["models"].append("mlp")
+    small["datasets"]["phase"]["models"].append("mlp")
     for number, key in enumerate(KEYS, start=7):
         put(small, key, number)
     put(small, "trials", 30)
@@ -153,7 +151,7 @@ def test_other_weights_in_a_folder_of_the_same_name_are_read(
     for content in (b"0", b"1"):
         (tmp_path / "mine" / "model.safetensors").write_bytes(content)
         plans.append(plan(config))
-    assert changed(*plans) == ENCODED, "from which all else follows"
+    assert changed(*plans) == {"encode"}, "from which all else follows"
 
 
 @pytest.mark.parametrize(

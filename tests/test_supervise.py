@@ -260,7 +260,6 @@ def test_what_a_job_started_ends_with_it(place: Path) -> None:
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
 
 
-EACH = "each --grid {} --output results/t/predictions/toy/broken --command"
 WRONG = {  # flags, and what is said of them
     "train --sedes 1": "the following arguments are required",
     "{train} --sedes 1": "unrecognized arguments: --sedes 1",
@@ -269,7 +268,7 @@ WRONG = {  # flags, and what is said of them
     "{train} --settings {{": "argument --settings: invalid loads value",
     "{train} --output": "argument --output: expected one argument",
     "{train} --output=elsewhere": "expected --output FOLDER, in two words",
-    "{each} {cell} --sedes 1": "unrecognized arguments: --sedes 1",
+    "{train} --cells {{": "argument --cells: invalid loads value",
     "table --nmae main": "the following arguments are required",
     "--minuets 1 {train}": "invalid choice: '1'",
     "trian --seeds 1": "invalid choice: 'trian'",
@@ -287,7 +286,7 @@ def test_a_wrong_flag_ends_with_2_and_without_an_artifact(
     words = flags(place)
     given = " ".join(words[:-2] if "=" in asked else words)
     try:
-        status = cli.main(asked.format(train=given, each=EACH, cell=" ".join(words[:-2])).split())
+        status = cli.main(asked.format(train=given).split())
     except SystemExit as end:
         status = end.code
     assert (status, list(place.glob("results/t/predictions/*/*"))) == (2, [])

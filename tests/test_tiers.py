@@ -9,7 +9,16 @@ from conftest import ROOT, copy_workflow, run
 
 from benchmarks.data.grid import cells
 from benchmarks.jobs.modules import load
-from benchmarks.planning.entries import models_of, recipe_of, uses_of, variant_recipes, without_text
+from benchmarks.planning.entries import (
+    NOT_OPTIONS,
+    families_of,
+    models_of,
+    recipe_of,
+    single,
+    uses_of,
+    variant_recipes,
+    without_text,
+)
 from benchmarks.tables.efficiency import READINGS
 from benchmarks.training.recipes import finetuned
 from benchmarks.training.variants import BASE
@@ -88,9 +97,8 @@ def different_texts(family: dict) -> int:
     """Cells of a family that differ in what is fine-tuned on; those that do not share one in the cache."""
     make, seen = load(family["make"]).make, set()
     for own in cells(family["grid"]).values():
-        options = family["options"] | own
-        split = str(options.pop("split"))
-        made = make(None, splits=[split], **options)
+        (split,) = map(str, family["splits"])
+        made = make(None, splits=[split], **{k: v for k, v in family.items() if k not in NOT_OPTIONS} | own)
         known = np.concatenate([made.splits[split].train, made.splits[split].validation])
         seen.add((made.graph.texts, known.tobytes(), made.labels[known].tobytes()))
     return len(seen)
@@ -115,12 +123,14 @@ def test_number_of_finetunings() -> None:
     asked = yaml.safe_load((ROOT / "config" / "default.yaml").read_text(encoding="utf-8"))
     few_texts = {f"benchmarks.datasets.{name}" for name in ("mooc_ed", "glasgow_teenage", "physics_passfail")}
     reported, selected, count = len(asked["seeds"]), len(asked["selection_seeds"]), 0
-    for name, entry in asked["datasets"].items():
+    for name in single(asked):
+        entry = asked["datasets"][name]
         for recipe in finetuned_recipes(asked, models_of(asked, name)) if entry["make"] not in few_texts else []:
             each = recipe["trials"] * selected + reported + recipe.get("folds", 0) * (selected + reported)
             count += each * len(entry["splits"])
-    others = [entry for entry in asked["families"].values() if entry["make"] not in few_texts]
-    for entry in [e for e in others if e["options"]["students"] * e["options"]["train"] > 300]:
+    families = [asked["datasets"][name] for name in families_of(asked)]
+    others = [entry for entry in families if entry["make"] not in few_texts]
+    for entry in [e for e in others if e["students"] * e["train"] > 300]:
         for recipe in finetuned_recipes(asked, entry["models"]):
             count += different_texts(entry) * len(entry["seeds"]) * (1 + recipe.get("folds", 0))
     assert count <= 40, f"{count} fine-tunings"
@@ -132,8 +142,7 @@ def test_only_score_takes_sealed_labels(plans: dict[str, str], tier: str) -> Non
     assert len(jobs) > 20
     takers = {rule for rule, inputs, _ in jobs if "/sealed/" in inputs}
     makers = {rule for rule, _, outputs in jobs if "/sealed/" in outputs}
-    assert takers - {"score_family"} == {"score"}
-    assert makers - {"prepare_family"} == {"prepare"}
+    assert (takers, makers) == ({"score"}, {"prepare"})
 
 
 def test_raw_files_are_inputs_of_no_rule(plans: dict[str, str]) -> None:

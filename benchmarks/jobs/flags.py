@@ -17,6 +17,8 @@ from typing import Any
 
 OUTPUTS = ("--output", "--sealed-output")
 """Flags of the folders that a verb fills."""
+CELLS = "--cells"
+"""Flag of every supervised verb: JSON of a grid, whose cells the worker calls the verb for one after the other."""
 
 
 def check(verb: str, flags: Sequence[str]) -> None:
@@ -29,11 +31,9 @@ def check(verb: str, flags: Sequence[str]) -> None:
     run = next(node for node in written.body if isinstance(node, ast.FunctionDef) and node.name == "run")
     names: dict[str, Any] = {"Path": Path, "Any": Any}
     exec(compile(ast.Module([run], []), file, "exec"), names)
-    given = _parser(verb, names["run"]).parse_args(flags)
-    if getattr(given, "command", None):
-        inner, *asked = given.command
-        outputs = [word for flag in OUTPUTS if flag in flags for word in (flag, str(given.output))]
-        check(inner, [*(word.replace("{options}", "{}") for word in asked), *outputs])
+    parser = _parser(verb, names["run"])
+    parser.add_argument(CELLS, type=json.loads, help="a grid: once a cell, each with the folder of its name")
+    parser.parse_args(flags)
 
 
 def call(verb: str, flags: Sequence[str]) -> int | None:
@@ -65,8 +65,7 @@ def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
         if isinstance(kind, types.UnionType):  # X | None
             kind = next(t for t in typing.get_args(kind) if t is not types.NoneType)
         if typing.get_origin(kind) is list:
-            # a command is the last flag, and all that follows is its own
-            options["nargs"], kind = argparse.REMAINDER if name == "command" else "*", typing.get_args(kind)[0]
+            options["nargs"], kind = "*", typing.get_args(kind)[0]
         options["type"] = json.loads if typing.get_origin(kind) is dict else kind
         parser.add_argument(f"--{name.replace('_', '-')}", **options)
     return parser

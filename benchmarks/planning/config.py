@@ -21,7 +21,9 @@ from benchmarks.planning.entries import (
     oracles_of,
     recipe_of,
     settings_of,
+    single,
     trials_of,
+    tuned,
     variants_of,
 )
 from benchmarks.training import recipes
@@ -99,45 +101,49 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
     sound = True  # whether what each dataset's file says can be asked for
     for dataset, entry in config["datasets"].items():
-        missing = list(_maker(f"datasets.{dataset}.make", entry["make"], root))
-        sound = sound and not missing
-        options = {name: [value] for name, value in options_of(config, dataset).items()}
-        yield from missing or _options(f"datasets.{dataset}", entry["make"], options, root)
-        yield from missing or _splits(f"datasets.{dataset}.splits", entry["make"], entry["splits"], root)
-    for family, entry in config["families"].items():
-        if family in config["datasets"]:
-            yield f"families.{family}: there is a dataset of that name"
-        key = f"families.{family}"
+        key = f"datasets.{dataset}"
         missing = list(_maker(f"{key}.make", entry["make"], root))
-        yield from unfit(key, entry["grid"])
-        options = {name: [value] for name, value in entry["options"].items()} | entry["grid"]
-        if not (splits := options.pop("split", [])):
-            yield f"{key}: 'split' is missing among the options and in the grid"
-        yield from missing or _options(key, entry["make"], options, root)
-        yield from missing or _splits(f"{key}.split", entry["make"], splits, root)
-        known = not missing and source.literal(entry["make"], "ORACLE")
-        rows = [*everything, *(config["oracles"] if known else [])]
-        for model in entry["models"]:
-            if model not in rows:
-                yield f"{key}.models: {_unknown(model, rows)}"
+        sound = sound and not missing
+        yield from missing or _dataset(key, config, dataset, root)
     for model in config["models"]:
         yield from _settings(f"models.{model}.set", module_of(config, model), settings_of(config, model), root)
     if sound:
         yield from _ablations(config, root)
     for dataset in config["text_matters"]:
-        if dataset not in config["datasets"]:
-            yield f"text_matters: {_unknown(dataset, config['datasets'])}"
+        if dataset not in single(config):
+            yield f"text_matters: {_unknown(dataset, single(config))}"
     for kind in ("tables", "figures"):
         for name in [*config[kind], *config["timing"][kind]]:
             yield from _module(kind, f"benchmarks.{kind}.{name}", root, ["make"])
     yield from _timing(config, root)
 
 
+def _dataset(key: str, config: dict[str, Any], dataset: str, root: Path) -> Iterator[str]:
+    """A dataset's options, those of a grid's cells among them, its splits, and the rows that it names."""
+    entry = config["datasets"][dataset]
+    grid = entry.get("grid", {})
+    yield from unfit(f"{key}.grid", grid)
+    if twice := sorted(grid.keys() & options_of(config, dataset).keys()):
+        yield f"{key}.grid.{twice[0]}: the option stands beside the grid, too; expected it once"
+    yield from _options(key, entry["make"], {k: [v] for k, v in options_of(config, dataset).items()} | grid, root)
+    yield from _splits(f"{key}.splits", entry["make"], entry["splits"], root)
+    if grid and tuned(config, dataset):
+        yield f"{key}.trials is missing; expected 0, for the cells of a grid run on default hyper-parameters"
+    oracles = config["oracles"] if source.literal(entry["make"], "ORACLE", root) else []
+    rows = [*config["controls"], *config["models"], *oracles]
+    for model in entry.get("models", []):
+        if model not in rows:
+            yield f"{key}.models: {_unknown(model, rows)}"
+    both = set(entry.get("seeds", [])) & set(config["selection_seeds"])
+    if both:
+        yield f"{key}.seeds, selection_seeds: {sorted(both)} stand in both; a seed that selects may not report"
+
+
 def _timing(config: dict[str, Any], root: Path) -> Iterator[str]:
     """Suites that are timed, with the sizes that they have, and datasets whose rows' cost is measured."""
     for dataset in config["timing"]["cost"]:
-        if dataset not in config["datasets"]:
-            yield f"timing.cost: {_unknown(dataset, config['datasets'])}"
+        if dataset not in single(config):
+            yield f"timing.cost: {_unknown(dataset, single(config))}"
     for suite, sizes in config["timing"]["suites"].items():
         key, module = f"timing.suites.{suite}", f"benchmarks.speed.{suite}"
         missing = list(_module(key, module, root, ["groups", "cases"]))
@@ -243,8 +249,8 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
     seen: set[tuple[str, str]] = set()
     for table, group in config["ablations"].items():
         for dataset in group.get("datasets", []):
-            if dataset not in config["datasets"]:
-                yield f"ablations.{table}.datasets: {_unknown(dataset, config['datasets'])}"
+            if dataset not in single(config):
+                yield f"ablations.{table}.datasets: {_unknown(dataset, single(config))}"
         for model, variants in group.items():
             if model == "datasets":
                 continue
@@ -257,7 +263,7 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
             except source.SourceError as error:
                 yield f"ablations.{table}.{model}: {error}"
                 continue
-            known = [variants_of(config, dataset, model) for dataset in group.get("datasets", config["datasets"])]
+            known = [variants_of(config, dataset, model) for dataset in group.get("datasets", single(config))]
             for variant, changes in expanded(variants).items():
                 where = f"ablations.{table}.{model}.{variant}"
                 if "/" in variant or variant == BASE or (model, variant) in seen:
@@ -268,7 +274,7 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                 if changes.get("labels") == "permuted" and recipe and recipes.per_split(recipe):
                     yield f"{where}: its states were fine-tuned on true labels; name a recipe that is frozen"
                 if "text" in changes:
-                    yield from _told(f"{where}.text", group.get("datasets", config["datasets"]), config)
+                    yield from _told(f"{where}.text", group.get("datasets", single(config)), config)
                 if "draws" in changes:
                     yield from _draws(f"{where}.draws", changes["draws"], recipe, config["selection_seeds"])
                 alike = {

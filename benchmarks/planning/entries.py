@@ -8,7 +8,7 @@ from benchmarks.jobs import source
 from benchmarks.training import recipes
 from benchmarks.training.variants import expanded
 
-NOT_OPTIONS = ("make", "splits")
+NOT_OPTIONS = ("make", "splits", "grid", "models", "seeds", "trials")
 """Keys of a dataset entry that are not options of its `make`."""
 
 AGAINST = "against"
@@ -42,6 +42,26 @@ def trials_of(config: dict[str, Any], model: str) -> int:
     return config["trials"] - (recipes.trials(recipe) if recipe else 0)
 
 
+def families_of(config: dict[str, Any]) -> list[str]:
+    """Datasets with a grid: each is a family of cells, which are questions of their own and stand in no main table."""
+    return [dataset for dataset, entry in config["datasets"].items() if "grid" in entry]
+
+
+def single(config: dict[str, Any]) -> list[str]:
+    """The other datasets."""
+    return [dataset for dataset, entry in config["datasets"].items() if "grid" not in entry]
+
+
+def tuned(config: dict[str, Any], dataset: str) -> bool:
+    """Whether models and recipes are tuned on a dataset; else they run on their defaults."""
+    return bool(config["datasets"][dataset].get("trials", config["trials"]))
+
+
+def seeds_of(config: dict[str, Any], dataset: str) -> list[int]:
+    """Seeds that report on a dataset."""
+    return config["datasets"][dataset].get("seeds", config["seeds"])
+
+
 def models_of(config: dict[str, Any], dataset: str) -> list[str]:
     """Controls, models and oracles that run on a dataset, in the order of the config."""
     without = without_text(config, dataset)
@@ -57,12 +77,16 @@ def without_text(config: dict[str, Any], dataset: str) -> list[str]:
 
 
 def _asked(config: dict[str, Any], dataset: str, model: str) -> bool:
+    """Whether a model's row is asked for: by the dataset's `models`, else by the model's `datasets`."""
+    if "models" in config["datasets"][dataset]:
+        return model in config["datasets"][dataset]["models"]
     return dataset in entry_of(config, model).get("datasets", [dataset])
 
 
 def oracles_of(config: dict[str, Any], dataset: str) -> list[str]:
     """The oracles' rows, where a dataset knows its truth: its file says `ORACLE = True`."""
-    return list(config["oracles"]) if source.literal(config["datasets"][dataset]["make"], "ORACLE") else []
+    known = source.literal(config["datasets"][dataset]["make"], "ORACLE")
+    return [oracle for oracle in config["oracles"] if known and _asked(config, dataset, oracle)]
 
 
 def options_of(config: dict[str, Any], dataset: str) -> dict[str, Any]:
@@ -102,8 +126,8 @@ def uses_of(config: dict[str, Any], dataset: str, recipes: Container[str]) -> di
 
 
 def _variants(config: dict[str, Any], dataset: str, model: str) -> dict[str, dict[str, Any]]:
-    """Entries of a model's variants; an ablation that names `datasets` has them on these alone."""
-    groups = [g for g in config["ablations"].values() if dataset in g.get("datasets", [dataset])]
+    """Entries of a model's variants; an ablation that names `datasets` has them on these alone. A family has none."""
+    groups = [g for g in config["ablations"].values() if dataset in g.get("datasets", single(config))]
     return {name: entry for group in groups for name, entry in expanded(group.get(model, {})).items()}
 
 

@@ -71,23 +71,21 @@ def work(command: str) -> Work:
     verb, *_ = words = _words(command)
     flags = _flags(words[1:])
     of = functools.partial(Work, verb)
+    each = len(cells(json.loads(flags.get("--cells", ["{}"])[0])))
     times = functools.partial(_times, flags)
-    if verb == "each":
-        inner = work("sgn " + shlex.join(flags["--command"]))
-        count = len(cells(json.loads(flags["--grid"][0])))
-        return of(count * inner.trainings, count * inner.finetunings, count * times("--seeds"))
     if verb in ("tune", "train"):
         tried = int(flags["--trials"][0]) if verb == "tune" else 1 + len(json.loads(flags.get("--variants", ["{}"])[0]))
-        count = tried * times("--splits", "--seeds")
+        count = each * tried * times("--splits", "--seeds")
         return of(count, size=count * int(flags["--patience"][0]))
     if verb in TEXT_VERBS:
         recipe = json.loads(flags["--recipe"][0])
-        each = recipe.get("trials", 0) if verb == "tune-recipe" else 1 + recipe.get("folds", 0)
-        count = each * times("--splits", "--seeds")
+        tried = recipe.get("trials", 0) if verb == "tune-recipe" else 1 + recipe.get("folds", 0)
+        count = each * tried * times("--splits", "--seeds")
         count *= verb != "encode" and recipe["finetune"] != "frozen"
         kept = recipe["tokens"] * encoder(recipe["weights"])[1] if verb == "encode" else 0
-        return of(finetunings=count, size=_passes(verb, recipe, count), kept=kept)
-    return of()
+        size = _passes(verb, recipe, count) * (each if verb == "encode" else 1)
+        return of(finetunings=count, size=size, kept=each * kept)
+    return of(size=each)
 
 
 def flags_of(command: str) -> dict[str, list[str]]:
@@ -110,11 +108,9 @@ def _words(command: str) -> list[str]:
 
 
 def _flags(words: list[str]) -> dict[str, list[str]]:
-    """Values by flag; all that follows `--command` is that command's own."""
+    """Values by flag."""
     flags: dict[str, list[str]] = {}
-    for place, word in enumerate(words):
-        if word == "--command":
-            return flags | {word: words[place + 1 :]}
+    for word in words:
         if word.startswith("--"):
             flags[word] = values = []
         else:

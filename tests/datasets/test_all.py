@@ -14,7 +14,7 @@ from benchmarks.data.leaks import suspicions
 from benchmarks.data.storage import save_dataset
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.outcome import NotAvailableError
-from benchmarks.planning.entries import options_of
+from benchmarks.planning.entries import options_of, single, source_of
 
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text(encoding="utf-8"))
 SLOW = {  # nothing new beside the smaller ones, or beside who else validates
@@ -26,9 +26,9 @@ SLOW = {  # nothing new beside the smaller ones, or beside who else validates
 def entries() -> list[str]:
     """The first and the last entry of each dataset file: what lies between differs by a cut-off."""
     by_file: dict[str, list[str]] = {}
-    for name, entry in PAPER["datasets"].items():
+    for name in single(PAPER):
         if name not in SLOW:
-            by_file.setdefault(entry["make"], []).append(name)
+            by_file.setdefault(source_of(PAPER, name), []).append(name)
     return [name for names in by_file.values() for name in dict.fromkeys((names[0], names[-1]))]
 
 
