@@ -45,6 +45,7 @@ VERBS = {
     "cost": Verb("what tuning, training and predicting cost, by model", supervised=True, judges=True),
     "compare-timing": Verb("what is faster or slower in one record of timings than in another"),
     "check-controls": Verb("whether rows that must fail do, and none beats the oracle; exit status 1 if not"),
+    "keys": Verb("every key of a config, its meaning and its default, to a page of the docs"),
     "cards": Verb("prepared datasets to the generated block of their data cards"),
     "cache": Verb("what lies in the cache, and the removal of what no results were made with"),
     "keep": Verb("results of a tier to a reference that can be committed"),

@@ -29,9 +29,11 @@ def facts(file: Path, full: bool) -> Iterator[Fact]:
     yield from needed
     if any(fact.stops for fact in needed):
         return
+    from benchmarks.planning.config import check
     from benchmarks.planning.configfile import read
 
     config = read(file)
+    check(config)
     checks: dict[str, Callable[[], Iterator[Fact]]] = {
         "folders": machine.folders,
         "machine": lambda: machine.hardware(config),
@@ -41,8 +43,8 @@ def facts(file: Path, full: bool) -> Iterator[Fact]:
         "weights": lambda: machine.weights(config),
         "hub": machine.hub,
     }
-    for about, check in checks.items():
+    for about, look in checks.items():
         try:
-            yield from check()
+            yield from look()
         except Exception as error:  # one that fails leaves the others their say
             yield Fact(about, f"cannot be told ({type(error).__name__}: {error})")

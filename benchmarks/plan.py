@@ -15,11 +15,13 @@ REFERENCE = Path("results/reference/default@epyc-2core")
 
 def run(config: Path = Path("config/default.yaml"), reference: Path = REFERENCE) -> None:
     """Print what the workflow would do with `config` now, and what that takes here, as measured in `reference`."""
+    from benchmarks.planning.config import check
     from benchmarks.planning.configfile import read
 
     if not config.is_file():
         raise SystemExit(f"there is no {config} here: call from the repository's root, or name another --config")
     asked = read(config)
+    check(asked)
     if why := system.refused(cache := system.cache_of_snakemake()):
         raise SystemExit(
             f"{cache} cannot be written ({why}), and Snakemake needs it: set XDG_CACHE_HOME to one that can"

@@ -62,7 +62,7 @@ ON_CPU = in_words(environment())
 ON_DEVICE = in_words(environment(name_of(DEVICE)))
 DRAWN_WITH = in_words(environment(libraries=(*COMPUTING, *DRAWING)))
 KNOWN_MEMORY = known_memory(Path(f"results/{TIER}"))
-SHARES = config["limits"].get("jobs_on_a_gpu", 4)
+SHARES = config["limits"]["jobs_on_a_gpu"]
 TOTAL = {"mem": Resource("mem_mb", machine_memory()).standardize_size(), "gpu": gpu_shares(DEVICE, SHARES)}
 for name, total in TOTAL.items():  # of this machine, where --resources says nothing else
     if name not in workflow.global_resources:

@@ -10,7 +10,7 @@ import yaml
 from conftest import ROOT
 from snakemake.utils import update_config
 
-from benchmarks import cli
+from benchmarks import cli, keys
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.source import code_hash
 from benchmarks.planning.config import ConfigError, check
@@ -304,3 +304,32 @@ def test_a_file_that_is_read_otherwise_than_it_looks(tmp_path: Path, text: str, 
     for verb in ("doctor", "plan"):
         with pytest.raises(SystemExit, match=rf"(?s){message}"):
             cli.main([verb, "--config", str(file)])
+
+
+def test_a_config_of_datasets_and_models_is_enough() -> None:
+    least = {
+        "datasets": {"few": {"make": "benchmarks.datasets.synthetic", "splits": [0]}},
+        "models": {"mlp": "baselines.mlp"},
+        "timing": {"rounds": 5},
+    }
+    check(least)
+    assert (least["tier"], least["trials"], least["controls"]) == ("mine", 6, {"majority": "baselines.majority"})
+    assert (least["timing"]["rounds"], least["timing"]["folder"]) == (5, "timing")
+    for key in ("datasets", "models"):
+        with pytest.raises(ConfigError, match=f"the config: '{key}' is missing"):
+            check({name: value for name, value in least.items() if name != key})
+
+
+def test_defaults_are_those_of_the_default_tier(config: dict[str, Any]) -> None:
+    mine = read(ROOT / "config" / "mine.yaml")
+    check(mine)
+    alike = ("device", "threads", "seeds", "selection_seeds", "trials", "epochs", "patience", "controls")
+    assert [mine[key] for key in alike] == [config[key] for key in alike]
+
+
+def test_the_page_of_keys_is_that_of_the_schema(tmp_path: Path) -> None:
+    keys.run(tmp_path / "config.md")
+    page = (tmp_path / "config.md").read_text(encoding="utf-8")
+    assert page == (ROOT / "docs" / "config.md").read_text(encoding="utf-8"), "call `sgn keys --output docs/config.md`"
+    cells = [row.split(" | ")[1] for row in page.splitlines() if row.startswith(("| `", "| **"))]
+    assert all(cells), "a key without a meaning"

@@ -1,5 +1,6 @@
 """Checking a config before any job starts: every error with its key, its value, and what is allowed."""
 
+import copy
 import difflib
 import math
 from collections.abc import Iterable, Iterator
@@ -39,13 +40,29 @@ MODEL = (*CONTROL, "SPACE")
 """What the file of a control and of a model defines."""
 
 
+def schema() -> dict[str, Any]:
+    """What a config may hold, as JSON Schema."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
 def check(config: dict[str, Any], root: Path = source.ROOT) -> None:
-    """Raise ConfigError unless the config is one that the workflow can run."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    errors = list(unnamed(config)) or [_message(e) for e in Draft202012Validator(schema).iter_errors(config)]
+    """Give keys that are not there their defaults; raise ConfigError unless the workflow can run the config."""
+    asked = schema()
+    _complete(config, asked, asked["$defs"])
+    errors = list(unnamed(config)) or [_message(e) for e in Draft202012Validator(asked).iter_errors(config)]
     errors = errors or list(_inconsistencies(config, root))
     if errors:
         raise ConfigError("the config is wrong:\n" + "\n".join(f"  {e}" for e in dict.fromkeys(errors)))
+
+
+def _complete(part: dict[str, Any], entry: dict[str, Any], named: dict[str, Any]) -> None:
+    """Put the defaults of an object's keys where they are not there, and so in the objects in it."""
+    for key, below in entry.get("properties", {}).items():
+        below = named.get(below.get("$ref", "").rpartition("/")[2], {}) | below
+        if "default" in below:
+            part.setdefault(key, copy.deepcopy(below["default"]))
+        if isinstance(part.get(key), dict):
+            _complete(part[key], below, named)
 
 
 def _message(error: ValidationError) -> str:
