@@ -63,7 +63,7 @@ def _each(verb: str, flags: Sequence[str]) -> None:
     ends = {}
     for cell, options in found.items():
         given = _of_cell([*flags[:at], *flags[at + 2 :]], cell, options)
-        outputs = [Path(word) for flag, word in itertools.pairwise(given) if flag in OUTPUTS]
+        outputs = [Path(word) for out in OUTPUTS for flag, word in itertools.pairwise(given) if flag == out]
         for folder in outputs:
             folder.mkdir(parents=True)
         ends[cell] = failure_among(given) or _ended(verb, given, outputs)

@@ -49,6 +49,7 @@ def tier() -> dict[str, Any]:
         "figures": ["growth"],
     }
     small["datasets"]["phase"]["models"].append("mlp")
+    del small["datasets"]["phase"]["seeds"]
     for number, key in enumerate(KEYS, start=7):
         put(small, key, number)
     put(small, "trials", 30)
