@@ -50,12 +50,12 @@ def test_jobs_take_what_is_known_and_what_they_compute_on(config: Path) -> None:
         jobs = {job.rule.name: job.resources for job in flow.dag.jobs if "limit_mb" in job.resources.keys()}  # noqa: SIM118
         total = {name: flow.global_resources[name].value for name in ("mem", "gpu")}
         commands = {job.rule.name: job.shellcmd for job in flow.dag.jobs if job.rule.name in jobs}
-    assert len(jobs) > 10
+    assert jobs.keys() >= {"prepare", "train", "score"}
     assert {job["limit_mb"] for job in jobs.values()} == {4000}
     assert all(job["mem_mb"] < 4000 for job in jobs.values())
     assert 0 < total["mem"] <= psutil.virtual_memory().total / 1e6
-    large = {"encode", "encode_family", "finetune", "finetune_family", "tune_recipe"}
-    small = {"tune", "train", "train_family", "control"}
+    large = {"encode", "finetune", "tune_recipe"}
+    small = {"tune", "train"}
     shares = total["gpu"] // 2
     assert shares > 1
     expected = dict.fromkeys(jobs, 0) | dict.fromkeys(large, shares) | dict.fromkeys(small, 1)
