@@ -12,6 +12,7 @@ from benchmarks.planning.entries import (
     module_of,
     options_of,
     recipe_of,
+    recipes_of,
     references_of,
     settings_of,
     source_of,
@@ -22,7 +23,6 @@ from benchmarks.planning.entries import (
     without_text,
 )
 from benchmarks.training import places
-from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
 from benchmarks.jobs.environment import COMPUTING, DRAWING, environment
 from benchmarks.jobs.source import code_hash
 from benchmarks.planning.workflow import (
@@ -45,6 +45,7 @@ FAMILIES = list(config["families"])
 ATTEMPTS = attempts(Path(f"results/{TIER}"), MIRROR, config, counting=workflow.is_main_process)
 CONTROLS = list(config["controls"])
 MODELS = list(config["models"])
+RECIPES = recipes_of(config)
 ORACLES = list(config["oracles"])
 ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in DATASETS]
 FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in FAMILIES]
@@ -89,7 +90,7 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     family="|".join(FAMILIES) or "none",
     model="|".join([*CONTROLS, *MODELS, *ORACLES]),
-    recipe="|".join(config["recipes"]) or "none",
+    recipe="|".join(RECIPES) or "none",
     split=r"[A-Za-z0-9-]+",
     name=r"[a-z][a-z0-9_]*",
     suite="|".join(config["timing"]["suites"]) or "none",
@@ -150,16 +151,26 @@ def raw_files(wildcards):
     return f"raw files {json.dumps(raw.contents(entry['make'], options, MIRROR), sort_keys=True)}"
 
 
+def recipe_named(wildcards):
+    """The recipe that a rule is about, be it itself or a model's; None for a model that reads no text."""
+    return wildcards.get("recipe") or recipe_of(config, wildcards.model)
+
+
+def recipe_asked(wildcards):
+    """Its entry in the config; none for a model that reads no text."""
+    return config["recipes"].get(recipe_named(wildcards), [])
+
+
 def weights(wildcards):
     """A param: what the files of a recipe's weights hold, where they are those of a folder or a package."""
-    return f"weights {json.dumps(places.contents(config['recipes'][wildcards.recipe]['weights']), sort_keys=True)}"
+    return f"weights {json.dumps(places.contents(RECIPES[wildcards.recipe].weights), sort_keys=True)}"
 
 
 def states_of(purpose):
-    """The folder with a model's states, for "selection" or for "reporting"; none for a model that reads no text."""
+    """The folder with states of a rule's recipe, for "selection" or "reporting", or "frozen" with its tokens, if any."""
 
     def folder(wildcards):
-        recipe = recipe_of(config, wildcards.model)
+        recipe = recipe_named(wildcards)
         return recipe_states(wildcards, recipe, purpose) if recipe else []
 
     return folder
@@ -172,36 +183,12 @@ def states_of_cells(wildcards):
 
 
 def recipe_states(wildcards, recipe, purpose):
-    """The folder with a recipe's states of a dataset or family, those of each split apart where its labels matter."""
+    """Those of a recipe. Where labels or splits do not matter, recipes that read alike share those of the first."""
+    own = RECIPES[recipe]
+    if purpose == "frozen" or not own.per_split:
+        recipe, purpose = next(name for name, other in RECIPES.items() if other.reading == own.reading), "frozen"
     of = wildcards.get("dataset") or wildcards.get("family")
-    if per_split(config["recipes"][recipe]):
-        return f"results/{wildcards.tier}/states/{of}/{recipe}/{purpose}"
-    return reading_of(wildcards, recipe)
-
-
-def reading_of(wildcards, recipe):
-    """The folder with a recipe's tokens and frozen states. Recipes that read alike share that of the first."""
-    how = reading(config["recipes"][recipe])
-    first = next(name for name, entry in config["recipes"].items() if reading(entry) == how)
-    of = wildcards.get("dataset") or wildcards.get("family")
-    return f"results/{wildcards.tier}/states/{of}/{first}/frozen"
-
-
-def how_to_read(wildcards):
-    """A recipe's way of reading, and how many layers it will change: what lies below these is kept for it."""
-    entry = config["recipes"][wildcards.recipe]
-    return reading(entry) | {"finetune": layers_changed(entry)}
-
-
-def reading_of_recipe(wildcards):
-    """The same of a recipe that is fine-tuned or pretrained."""
-    return reading_of(wildcards, wildcards.recipe)
-
-
-def encoded_of(wildcards):
-    """Tokens of a model's recipe, for a model that trains through the encoder; none for a model without text."""
-    recipe = recipe_of(config, wildcards.model)
-    return [reading_of(wildcards, recipe)] if recipe else []
+    return f"results/{wildcards.tier}/states/{of}/{recipe}/{purpose}"
 
 
 def other_states(wildcards):
@@ -212,50 +199,34 @@ def other_states(wildcards):
 
 def search_of_recipe(wildcards):
     """The folder with a recipe's hyper-parameters, its own or another recipe's; none where it has no trials."""
-    name = config["recipes"][wildcards.recipe].get("tuned_as", wildcards.recipe)
-    return recipe_states(wildcards, name, "selection") if trials(config["recipes"][name]) else []
-
-
-def searches_of(wildcards):
-    """Folders with the trials of the recipes that a dataset's rows use."""
-    recipes = {recipe_of(config, model): None for model in models_of(config, wildcards.dataset)}
-    return [
-        recipe_states(wildcards, recipe, "selection")
-        for recipe in recipes
-        if recipe and trials(config["recipes"][recipe])
-    ]
+    name = RECIPES[wildcards.recipe].tuned_as or wildcards.recipe
+    return recipe_states(wildcards, name, "selection") if RECIPES[name].charged else []
 
 
 def charges_of(wildcards):
     """By model, the recipe whose trials are charged to its row."""
     recipes = {model: recipe_of(config, model) for model in models_of(config, wildcards.dataset)}
-    return {model: recipe for model, recipe in recipes.items() if recipe and trials(config["recipes"][recipe])}
+    return {model: recipe for model, recipe in recipes.items() if recipe and RECIPES[recipe].charged}
 
 
-def recipes_used(wildcards):
-    """Recipes that a dataset's models, or variants of them, use, in the order of the config."""
+def searches_of(wildcards):
+    """Folders with the trials of the recipes that a dataset's rows use."""
+    return [recipe_states(wildcards, recipe, "selection") for recipe in dict.fromkeys(charges_of(wildcards).values())]
+
+
+def recipes_used(wildcards, kind):
+    """Recipes of a kind ("finetuned", "pretrain") that a dataset's models, or variants of them, use, in order."""
     asked = {
         recipe
         for model in models_of(config, wildcards.dataset)
         for recipe in (recipe_of(config, model), *variant_recipes(config, wildcards.dataset, model))
     }
-    return {recipe: entry for recipe, entry in config["recipes"].items() if recipe in asked}
+    return [name for name, recipe in RECIPES.items() if name in asked and getattr(recipe, kind)]
 
 
-def pretrained_recipes(wildcards):
-    """Those with self-supervision."""
-    return [recipe for recipe, entry in recipes_used(wildcards).items() if "pretrain" in entry]
-
-
-def finetunings_of(wildcards):
-    """Folders with the states, and what is said of the head, of those that are fine-tuned."""
-    asked = [recipe for recipe, entry in recipes_used(wildcards).items() if finetuned(entry)]
-    return [recipe_states(wildcards, recipe, "reporting") for recipe in asked]
-
-
-def pretrainings_of(wildcards):
-    """Folders with the states, and so the loss curves, of these recipes."""
-    return [recipe_states(wildcards, recipe, "reporting") for recipe in pretrained_recipes(wildcards)]
+def reporting_of(kind):
+    """Folders with the states of these, and so with what is said of their heads, or with their loss curves."""
+    return lambda wildcards: [recipe_states(wildcards, name, "reporting") for name in recipes_used(wildcards, kind)]
 
 
 def folders_of(kind, models):
@@ -288,11 +259,5 @@ def costs_of(wildcards):
     return {
         "models": models,
         "recipes": {recipe: config["recipes"][recipe] for recipe in recipes},
-        "encoded": {recipe: reading_of(wildcards, recipe) for recipe in recipes},
+        "encoded": {recipe: recipe_states(wildcards, recipe, "frozen") for recipe in recipes},
     }
-
-
-def recipe_of_encoded(wildcards):
-    """The recipe of a model that trains through the encoder; none for a model without text."""
-    recipe = recipe_of(config, wildcards.model)
-    return config["recipes"][recipe] if recipe else []

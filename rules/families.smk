@@ -54,7 +54,7 @@ rule encode_family:
         attempt=attempt("results/{tier}/states/{family}/{recipe}/frozen"),
         grid=flag("--grid", of_family("grid")),
         options=flag("--options", of_family("options")),
-        recipe=flag("--recipe", how_to_read),
+        recipe=flag("--recipe", lambda wildcards: RECIPES[wildcards.recipe].encoding),
         weights=weights,
         threads=flag("--threads", config["threads"]),
         device=flag("--device", DEVICE),
@@ -77,7 +77,7 @@ rule finetune_family:
     """Fine-tune a recipe on each cell with its default hyper-parameters."""
     input:
         data="results/{tier}/data/{family}",
-        encoded=reading_of_recipe,
+        encoded=states_of("frozen"),
     output:
         directory("results/{tier}/states/{family}/{recipe}/reporting"),
     log:
@@ -92,7 +92,7 @@ rule finetune_family:
         attempt=attempt("results/{tier}/states/{family}/{recipe}/reporting"),
         grid=flag("--grid", of_family("grid")),
         options=flag("--options", of_family("options")),
-        recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
+        recipe=flag("--recipe", recipe_asked),
         seeds=flag("--seeds", of_family("seeds")),
         threads=flag("--threads", config["threads"]),
         device=flag("--device", DEVICE),

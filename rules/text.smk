@@ -18,7 +18,7 @@ rule encode:
         code=code_of("benchmarks.encode"),
         environment=ON_DEVICE,
         attempt=attempt("results/{tier}/states/{dataset}/{recipe}/frozen"),
-        recipe=flag("--recipe", how_to_read),
+        recipe=flag("--recipe", lambda wildcards: RECIPES[wildcards.recipe].encoding),
         weights=weights,
         threads=flag("--threads", config["threads"]),
         device=flag("--device", DEVICE),
@@ -37,7 +37,7 @@ rule tune_recipe:
     """Search a recipe's hyper-parameters on each split of a dataset."""
     input:
         data="results/{tier}/data/{dataset}",
-        encoded=reading_of_recipe,
+        encoded=states_of("frozen"),
     output:
         directory("results/{tier}/states/{dataset}/{recipe}/selection"),
     log:
@@ -50,7 +50,7 @@ rule tune_recipe:
         code=code_of("benchmarks.tune_recipe"),
         environment=ON_DEVICE,
         attempt=attempt("results/{tier}/states/{dataset}/{recipe}/selection"),
-        recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
+        recipe=flag("--recipe", recipe_asked),
         splits=flag("--splits", splits_of),
         seeds=flag("--seeds", config["selection_seeds"]),
         shared=flag("--shared", config["shared_studies"]),
@@ -75,7 +75,7 @@ rule finetune:
     """Fine-tune a recipe on each split with its frozen hyper-parameters, once a seed."""
     input:
         data="results/{tier}/data/{dataset}",
-        encoded=reading_of_recipe,
+        encoded=states_of("frozen"),
         search=search_of_recipe,
     output:
         directory("results/{tier}/states/{dataset}/{recipe}/reporting"),
@@ -90,7 +90,7 @@ rule finetune:
         environment=ON_DEVICE,
         attempt=attempt("results/{tier}/states/{dataset}/{recipe}/reporting"),
         search=flag("--search", search_of_recipe),
-        recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
+        recipe=flag("--recipe", recipe_asked),
         splits=flag("--splits", splits_of),
         seeds=flag("--seeds", config["seeds"]),
         threads=flag("--threads", config["threads"]),

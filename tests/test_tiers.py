@@ -9,9 +9,9 @@ from conftest import ROOT, copy_workflow, run
 
 from benchmarks.data.grid import cells
 from benchmarks.jobs.modules import load
-from benchmarks.planning.entries import models_of, recipe_of, uses_of, variant_recipes, without_text
+from benchmarks.planning.entries import models_of, recipe_of, recipes_of, uses_of, variant_recipes, without_text
 from benchmarks.tables.efficiency import READINGS
-from benchmarks.training.recipes import finetuned
+from benchmarks.training.recipes import Recipe
 from benchmarks.training.variants import BASE
 
 
@@ -78,10 +78,10 @@ def test_each_recipe_is_of_use(tier: str) -> None:
     assert asked["recipes"].keys() <= used | {entry.get("tuned_as") for entry in asked["recipes"].values()}
 
 
-def finetuned_recipes(asked: dict, models: list[str]) -> list[dict]:
+def finetuned_recipes(asked: dict, models: list[str]) -> list[Recipe]:
     """The recipes of these models that are fine-tuned, each once."""
     named = dict.fromkeys(name for model in models if (name := recipe_of(asked, model)))
-    return [asked["recipes"][name] for name in named if finetuned(asked["recipes"][name])]
+    return [recipe for name, recipe in recipes_of(asked).items() if name in named and recipe.finetuned]
 
 
 def different_texts(family: dict) -> int:
@@ -117,12 +117,12 @@ def test_number_of_finetunings() -> None:
     reported, selected, count = len(asked["seeds"]), len(asked["selection_seeds"]), 0
     for name, entry in asked["datasets"].items():
         for recipe in finetuned_recipes(asked, models_of(asked, name)) if entry["make"] not in few_texts else []:
-            each = recipe["trials"] * selected + reported + recipe.get("folds", 0) * (selected + reported)
+            each = recipe.trials * selected + reported + recipe.folds * (selected + reported)
             count += each * len(entry["splits"])
     others = [entry for entry in asked["families"].values() if entry["make"] not in few_texts]
     for entry in [e for e in others if e["options"]["students"] * e["options"]["train"] > 300]:
         for recipe in finetuned_recipes(asked, entry["models"]):
-            count += different_texts(entry) * len(entry["seeds"]) * (1 + recipe.get("folds", 0))
+            count += different_texts(entry) * len(entry["seeds"]) * (1 + recipe.folds)
     assert count <= 40, f"{count} fine-tunings"
 
 
