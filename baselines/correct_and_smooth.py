@@ -13,10 +13,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from torch import Tensor, nn
 
 from sgn import blocks
+from sgn.adjacency import Adjacency
 from sgn.blocks import FeedForward, Knobs, Stack
 from sgn.fit import EarlyStopping, Predictor, Report
 from sgn.fit import fit as fit_module
-from sgn.graph import Adjacency, StudentGraph, TrainingView
+from sgn.graph import StudentGraph, TrainingView
 from sgn.propagation import masses, propagation, shares, spread
 
 

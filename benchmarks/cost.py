@@ -6,8 +6,6 @@ nothing, so a fair table needs a run that began with an empty cache.
 """
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -16,17 +14,13 @@ import pandas as pd
 
 from benchmarks.data import parquet
 from benchmarks.data.storage import read_json, write_json
-from benchmarks.jobs import outcome, seal
+from benchmarks.jobs import outcome
 from benchmarks.jobs.outcome import OK
 from benchmarks.jobs.progress import Progress
-from benchmarks.speed import clock
+from benchmarks.speed import clock, costs
 from benchmarks.speed.clock import in_child
 from benchmarks.speed.timings import COSTS
-from benchmarks.timing import lock
-
-INFERRED = 1000
-"""Students to whom `inference` is scaled."""
-REPEATS = 3
+from benchmarks.training.recipes import Recipe
 
 
 def run(
@@ -46,12 +40,12 @@ def run(
     `entries` are those of the config under "models" and "recipes", and under "encoded" the folder of each recipe's
     tokens; `tuning` folders are named like models, `searches` lie in those of their recipes.
     """
-    models, recipes = entries["models"], entries["recipes"]
+    models, recipes = entries["models"], {name: Recipe.of(entry) for name, entry in entries["recipes"].items()}
     progress, rows = Progress(len(models), "model"), list[dict[str, Any]]()
     tuned = {folder.name: folder for folder in tuning}
     tokens = {recipe: Path(folder) for recipe, folder in entries["encoded"].items()}
     searched = {folder.parent.name: folder for folder in searches}
-    with lock(device), tempfile.TemporaryDirectory() as scratch:
+    with clock.lock(device), tempfile.TemporaryDirectory() as scratch:
         machine = in_child(clock.machine, device)
         read: dict[str, dict[str, Any]] = {}
         for name, entry in models.items():
@@ -64,13 +58,15 @@ def run(
                 if recipe and recipe not in read:
                     assert states is not None
                     states.mkdir(exist_ok=True)
-                    search = searched.get(recipes[recipe].get("tuned_as", recipe))
+                    search = searched.get(recipes[recipe].tuned_as or recipe)
                     args = (data, tokens[recipe], recipes[recipe], search, split, seed, device, states)
-                    read[recipe] = {"recipe_tuning": _tuning(search) if search else 0.0} | in_child(_recipe, *args)
+                    read[recipe] = {"recipe_tuning": _tuning(search) if search else 0.0} | in_child(
+                        costs.of_recipe, *args
+                    )
                 row |= read[recipe] if recipe else {}
+                row["tuning"] = _tuning(tuned[name])
                 args_ = (data, entry, tuned[name], states, split, seed, epochs, patience, device)
-                row |= {"tuning": _tuning(tuned[name])}
-                row |= in_child(_model, *args_)
+                row |= in_child(costs.of_model, *args_)
             except Exception as error:
                 row["reason"] = f"{type(error).__name__}: {error}"
             rows.append(row)
@@ -82,114 +78,3 @@ def run(
 def _tuning(folder: Path) -> float:
     """Seconds that a search took on one of its splits."""
     return read_json(folder / "provenance.json").get("seconds", nan) / len(read_json(folder / "best.json"))
-
-
-def _recipe(
-    data: Path,
-    encoded: Path,
-    recipe: dict[str, Any],
-    search: Path | None,
-    split: str,
-    seed: int,
-    device: str,
-    output: Path,
-) -> dict[str, float]:
-    """Read all texts and fine-tune, once; then read texts as if they were new."""
-    import torch
-
-    from benchmarks.data.storage import load_graph
-    from benchmarks.training import weights
-    from benchmarks.training.finetuning import Finetuning
-    from benchmarks.training.reading import bf16
-    from benchmarks.training.recipes import finetuned
-    from sgn.encoder import Reader, cut, distinct, read_states, tokenize
-
-    seal.close()
-    params = read_json(search / "best.json")[split]["params"] if search else {}
-    with tempfile.TemporaryDirectory() as cache:
-        learned = 0
-
-        def train() -> None:
-            nonlocal learned
-            tuning = Finetuning(data, encoded, recipe, split, Path(cache), device)
-            tuning.save({seed: tuning.states(params, seed, lambda line: None)}, output / split)
-            learned = sum(p.numel() for p in tuning.reader.parameters()) if finetuned(recipe) else 0
-
-        (seconds,) = clock.whole(train)(clock.clock_of(device))
-        peak = clock.peak_gigabytes(device)
-    outcome.Outcome(OK).write(output)
-    pretrained = weights.load(recipe["weights"], None)
-    where, texts = torch.device(device), distinct(load_graph(data).texts)[0][:INFERRED]
-    whole = Reader(cut(pretrained.model, 0)[1], recipe.get("pooling"), bf16(recipe, where)).to(where)
-
-    def read() -> None:
-        tokens = tokenize(pretrained.tokenizer, texts, recipe["tokens"])
-        read_states(whole, tokens, where)
-
-    rows = clock.measure([clock.Case("", clock.whole(read))], clock.clock_of(device), 1)
-    return {
-        "recipe_training": seconds,
-        "recipe_inference": float(pd.DataFrame(rows)["seconds"].median()) * INFERRED / len(texts),
-        "recipe_peak_gigabytes": peak,
-        "recipe_learned": float(learned),
-        "recipe_parameters": float(sum(p.numel() for p in pretrained.model.parameters())),
-    }
-
-
-def _model(
-    data: Path,
-    entry: dict[str, Any],
-    tuning: Path,
-    states: Path | None,
-    split: str,
-    seed: int,
-    epochs: int,
-    patience: int,
-    device: str,
-) -> dict[str, float]:
-    """Train with the hyper-parameters that the search found, a few times, and predict everybody."""
-    from benchmarks.jobs.modules import load
-    from benchmarks.training.runs import fit_of, stopping
-    from benchmarks.training.views import Material, torch_device
-
-    seal.close()
-    where, module = torch_device(device), load(entry["module"])
-    params = read_json(tuning / "best.json")[split]["params"]
-    config = module.Config(**entry.get("set", {}) | params)
-    views = Material(data, states, [split]).views(split, seed).to(where)
-    predictor = None
-
-    def train() -> None:
-        nonlocal predictor
-        report = stopping(config, epochs, patience, lambda line: None)
-        predictor = fit_of(module)(config, views.training, seed, report)
-
-    timer = clock.clock_of(device)
-    with _registered() as parameters:
-        train()  # to warm up
-    count = float(sum(parameters)) or nan
-    trained = clock.measure([clock.Case("", clock.whole(train))], timer, REPEATS)
-    assert predictor is not None
-    predict = clock.Case("", clock.whole(lambda: predictor(views.prediction)))
-    predicted = clock.measure([predict], timer, REPEATS)
-    return {
-        "training": float(pd.DataFrame(trained)["seconds"].median()),
-        "inference": float(pd.DataFrame(predicted)["seconds"].median()) * INFERRED / len(views.prediction),
-        "peak_gigabytes": clock.peak_gigabytes(device),
-        "parameters": count,
-    }
-
-
-@contextmanager
-def _registered() -> Iterator[list[int]]:
-    """Sizes of the parameters of torch modules that are built meanwhile."""
-    from torch.nn.modules.module import register_module_parameter_registration_hook
-
-    sizes: list[int] = []
-    hook = register_module_parameter_registration_hook(
-        lambda module, name, parameter: sizes.append(parameter.numel()) if parameter is not None else None
-    )
-    try:
-        yield sizes
-    finally:
-        hook.remove()

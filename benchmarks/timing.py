@@ -3,15 +3,12 @@
 A lock keeps two timed jobs of one machine from running at once on a device. Each group runs in a process of its own.
 """
 
-import getpass
-import tempfile
 from concurrent.futures.process import BrokenProcessPool
 from math import nan
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
 
 from benchmarks.data import parquet
 from benchmarks.data.storage import write_json
@@ -29,7 +26,7 @@ def run(suite: str, sizes: dict[str, Any], rounds: int, device: str, output: Pat
     """
     groups = load(f"benchmarks.speed.{suite}").groups(**sizes)
     progress, rows = Progress(len(groups), "group"), list[dict[str, Any]]()
-    with lock(device):
+    with clock.lock(device):
         machine = in_child(clock.machine, device)
         for group in groups:
             of = {"suite": suite, "group": group.name, "size": group.size}
@@ -37,11 +34,6 @@ def run(suite: str, sizes: dict[str, Any], rounds: int, device: str, output: Pat
             progress.step(f"{group.name} {group.size:g}")
     parquet.write(pd.DataFrame(rows).reindex(columns=list(ROWS)), output / "timings.parquet")
     write_json(output / "machine.json", machine | {"rounds": rounds, "sizes": sizes})
-
-
-def lock(device: str) -> FileLock:
-    """Held by whoever measures on a device, from whatever folder."""
-    return FileLock(Path(tempfile.gettempdir()) / f"sgn-timing-{getpass.getuser()}-{device.replace(':', '-')}.lock")
 
 
 def measured(suite: str, group: Group, rounds: int, device: str) -> list[dict[str, Any]]:

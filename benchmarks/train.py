@@ -17,6 +17,7 @@ from benchmarks.jobs.outcome import FAILED, LOSSES, Outcome, needs_of, said
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training import edits
+from benchmarks.training.recipes import Recipe
 from benchmarks.training.runs import predictions_of, stopping
 from benchmarks.training.variants import BASE, Changes, changes
 from benchmarks.training.views import Material, Views, arithmetic, crossed, torch_device
@@ -39,7 +40,7 @@ def run(
     variants: dict[str, dict[str, Any]] = {},  # noqa: B006
     other_states: dict[str, str] = {},  # noqa: B006
     encoded: Path | None = None,
-    recipe: dict[str, Any] = {},  # noqa: B006
+    recipe: Recipe | None = None,
 ) -> None:
     """Write `predictions.npz`: probabilities [n, K] of validation and test students for each variant, split and seed.
 
@@ -51,11 +52,10 @@ def run(
     module, encoder = load(model), None
     best = read_json(tuning / "best.json") if tuning else {}
     setting = [code_hash("benchmarks.training.runs", model, computes=True), epochs, patience, arithmetic(where)]
-    if encoded:  # loaded by name: a model without text does not depend on this code
-        reading = load("benchmarks.training.reading")
-        encoder = reading.trainable(encoded, recipe, cache, where)
-        setting += [code_hash("benchmarks.training.reading", computes=True), reading.weights_hash(encoded)]
-        setting += [reading.load_tokens(encoded)[0], {k: v for k, v in recipe.items() if k != "trials"}]
+    if encoded and recipe:  # loaded by name: a model without text does not depend on this code
+        encoder = load("benchmarks.training.reading").opened(recipe, encoded, cache, where)
+        setting += [code_hash("benchmarks.training.reading", computes=True), encoder.sha256]
+        setting += [encoder.tokens, recipe.one_fit]
 
     @functools.cache
     def material_of(recipe: str | None) -> Material:

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data.cache import fingerprint
-from benchmarks.data.storage import write_json
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.progress import Progress
 from benchmarks.jobs.source import code_hash
 from benchmarks.training.runs import fit_of, stopping
-from benchmarks.training.study import Course, search, tell_lost
+from benchmarks.training.study import Best, Course, save, search
 from benchmarks.training.views import Material, arithmetic, torch_device
 from sgn.fit import Predictor
 
@@ -39,7 +38,7 @@ def run(
     module, material = load(model), Material(data, states, splits)
     progress = Progress(len(splits) * trials, "trial")
     code = code_hash("benchmarks.training.runs", "benchmarks.training.study", model, computes=True)
-    best, rows, lost = {}, [], list[str]()
+    found = dict[str, Best]()
     for split in splits:
         views = {number: material.views(split, number).to(where) for number in seeds}
 
@@ -53,7 +52,7 @@ def run(
 
         seen = [v.fingerprint for v in views.values()]
         key = fingerprint(code, settings, seen, seeds, epochs, patience, arithmetic(where))
-        found = search(
+        found[split] = search(
             cache / "studies" / f"{key[:32]}.log",
             {knob: values for knob, values in module.SPACE.items() if knob not in settings},
             asdict(module.Config(**settings)),
@@ -63,9 +62,4 @@ def run(
             told=progress.step,
             shared=shared,
         )
-        best[split] = {"params": found.params, "value": found.value}
-        rows += [{"split": split, **row} for row in found.trials]
-        lost += found.lost
-    write_json(output / "best.json", best)
-    write_json(output / "trials.json", rows)
-    tell_lost(lost, output)
+    save(found, output)

@@ -13,6 +13,7 @@ from benchmarks.planning.entries import (
     module_of,
     options_of,
     recipe_of,
+    recipes_of,
     references_of,
     seeds_of,
     settings_of,
@@ -26,7 +27,6 @@ from benchmarks.planning.entries import (
     without_text,
 )
 from benchmarks.training import places
-from benchmarks.training.recipes import finetuned, layers_changed, per_split, reading, trials
 from benchmarks.jobs.environment import COMPUTING, DRAWING, environment
 from benchmarks.jobs.source import code_hash
 from benchmarks.planning.workflow import (
@@ -48,6 +48,7 @@ DATASETS = list(config["datasets"])
 ATTEMPTS = attempts(Path(f"results/{TIER}"), MIRROR, config, counting=workflow.is_main_process)
 CONTROLS = list(config["controls"])
 MODELS = list(config["models"])
+RECIPES = recipes_of(config)
 ORACLES = list(config["oracles"])
 ALL_RECORDS = [f"results/{TIER}/records/{dataset}" for dataset in single(config)]
 FAMILY_RECORDS = [f"results/{TIER}/records/{family}" for family in families_of(config)]
@@ -91,7 +92,7 @@ wildcard_constraints:
     timing=config["timing"]["folder"],
     dataset="|".join(DATASETS),
     model="|".join([*CONTROLS, *MODELS, *ORACLES]),
-    recipe="|".join(config["recipes"]) or "none",
+    recipe="|".join(RECIPES) or "none",
     split=r"[A-Za-z0-9-]+",
     name=r"[a-z][a-z0-9_]*",
     suite="|".join(config["timing"]["suites"]) or "none",
@@ -155,50 +156,37 @@ def raw_files(wildcards):
     return f"raw files {json.dumps(raw.contents(make, options | grid_of(wildcards), MIRROR), sort_keys=True)}"
 
 
+def recipe_named(wildcards):
+    """The recipe that a rule is about, be it itself or a model's; None for a model that reads no text."""
+    return wildcards.get("recipe") or recipe_of(config, wildcards.model)
+
+
+def recipe_asked(wildcards):
+    """Its entry in the config; none for a model that reads no text."""
+    return config["recipes"].get(recipe_named(wildcards), [])
+
+
 def weights(wildcards):
     """A param: what the files of a recipe's weights hold, where they are those of a folder or a package."""
-    return f"weights {json.dumps(places.contents(config['recipes'][wildcards.recipe]['weights']), sort_keys=True)}"
+    return f"weights {json.dumps(places.contents(RECIPES[wildcards.recipe].weights), sort_keys=True)}"
 
 
 def states_of(purpose):
-    """The folder with a model's states, for "selection" or for "reporting"; none for a model that reads no text."""
+    """The folder with states of a rule's recipe, for "selection" or "reporting", or "frozen" with its tokens, if any."""
 
     def folder(wildcards):
-        recipe = recipe_of(config, wildcards.model)
+        recipe = recipe_named(wildcards)
         return recipe_states(wildcards, recipe, purpose) if recipe else []
 
     return folder
 
 
 def recipe_states(wildcards, recipe, purpose):
-    """The folder with a recipe's states of a dataset, those of each split apart where its labels matter."""
-    if per_split(config["recipes"][recipe]):
-        return f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/{purpose}"
-    return reading_of(wildcards, recipe)
-
-
-def reading_of(wildcards, recipe):
-    """The folder with a recipe's tokens and frozen states. Recipes that read alike share that of the first."""
-    how = reading(config["recipes"][recipe])
-    first = next(name for name, entry in config["recipes"].items() if reading(entry) == how)
-    return f"results/{wildcards.tier}/states/{wildcards.dataset}/{first}/frozen"
-
-
-def how_to_read(wildcards):
-    """A recipe's way of reading, and how many layers it will change: what lies below these is kept for it."""
-    entry = config["recipes"][wildcards.recipe]
-    return reading(entry) | {"finetune": layers_changed(entry)}
-
-
-def reading_of_recipe(wildcards):
-    """The same of a recipe that is fine-tuned or pretrained."""
-    return reading_of(wildcards, wildcards.recipe)
-
-
-def encoded_of(wildcards):
-    """Tokens of a model's recipe, for a model that trains through the encoder; none for a model without text."""
-    recipe = recipe_of(config, wildcards.model)
-    return [reading_of(wildcards, recipe)] if recipe else []
+    """Those of a recipe. Where labels or splits do not matter, recipes that read alike share those of the first."""
+    own = RECIPES[recipe]
+    if purpose == "frozen" or not own.per_split:
+        recipe, purpose = next(name for name, other in RECIPES.items() if other.reading == own.reading), "frozen"
+    return f"results/{wildcards.tier}/states/{wildcards.dataset}/{recipe}/{purpose}"
 
 
 def other_states(wildcards):
@@ -209,8 +197,8 @@ def other_states(wildcards):
 
 def search_of_recipe(wildcards):
     """The folder with a recipe's hyper-parameters, its own or another recipe's; none where it has no trials."""
-    name = config["recipes"][wildcards.recipe].get("tuned_as", wildcards.recipe)
-    searched = trials(config["recipes"][name]) and tuned(config, wildcards.dataset)
+    name = RECIPES[wildcards.recipe].tuned_as or wildcards.recipe
+    searched = RECIPES[name].charged and tuned(config, wildcards.dataset)
     return recipe_states(wildcards, name, "selection") if searched else []
 
 
@@ -224,7 +212,7 @@ def charges_of(wildcards):
     """By model, the recipe whose trials are charged to its row."""
     models = models_of(config, wildcards.dataset) if tuned(config, wildcards.dataset) else []
     recipes = {model: recipe_of(config, model) for model in models}
-    return {model: recipe for model, recipe in recipes.items() if recipe and trials(config["recipes"][recipe])}
+    return {model: recipe for model, recipe in recipes.items() if recipe and RECIPES[recipe].charged}
 
 
 def searches_of(wildcards):
@@ -232,31 +220,20 @@ def searches_of(wildcards):
     return [recipe_states(wildcards, recipe, "selection") for recipe in dict.fromkeys(charges_of(wildcards).values())]
 
 
-def recipes_used(wildcards):
-    """Recipes that a dataset's models, or variants of them, use, in the order of the config; none is told of a family."""
+def recipes_used(wildcards, kind):
+    """Recipes of a kind ("finetuned", "pretrain") that a dataset's rows use, in order; none is told of a family."""
     asked = {
         recipe
         for model in models_of(config, wildcards.dataset)
         for recipe in (recipe_of(config, model), *variant_recipes(config, wildcards.dataset, model))
         if not grid_of(wildcards)
     }
-    return {recipe: entry for recipe, entry in config["recipes"].items() if recipe in asked}
+    return [name for name, recipe in RECIPES.items() if name in asked and getattr(recipe, kind)]
 
 
-def pretrained_recipes(wildcards):
-    """Those with self-supervision."""
-    return [recipe for recipe, entry in recipes_used(wildcards).items() if "pretrain" in entry]
-
-
-def finetunings_of(wildcards):
-    """Folders with the states, and what is said of the head, of those that are fine-tuned."""
-    asked = [recipe for recipe, entry in recipes_used(wildcards).items() if finetuned(entry)]
-    return [recipe_states(wildcards, recipe, "reporting") for recipe in asked]
-
-
-def pretrainings_of(wildcards):
-    """Folders with the states, and so the loss curves, of these recipes."""
-    return [recipe_states(wildcards, recipe, "reporting") for recipe in pretrained_recipes(wildcards)]
+def reporting_of(kind):
+    """Folders with the states of these, and so with what is said of their heads, or with their loss curves."""
+    return lambda wildcards: [recipe_states(wildcards, name, "reporting") for name in recipes_used(wildcards, kind)]
 
 
 def folders_of(kind, models):
@@ -281,11 +258,5 @@ def costs_of(wildcards):
     return {
         "models": models,
         "recipes": {recipe: config["recipes"][recipe] for recipe in recipes},
-        "encoded": {recipe: reading_of(wildcards, recipe) for recipe in recipes},
+        "encoded": {recipe: recipe_states(wildcards, recipe, "frozen") for recipe in recipes},
     }
-
-
-def recipe_of_encoded(wildcards):
-    """The recipe of a model that trains through the encoder; none for a model without text."""
-    recipe = recipe_of(config, wildcards.model)
-    return config["recipes"][recipe] if recipe else []

@@ -9,8 +9,8 @@ rule score:
         predictions=folders_of("predictions", [*CONTROLS, *MODELS, *ORACLES]),
         tuning=tunings_of,
         searches=searches_of,
-        finetunings=finetunings_of,
-        pretrainings=pretrainings_of,
+        finetunings=reporting_of("finetuned"),
+        pretrainings=reporting_of("pretrain"),
     output:
         directory("results/{tier}/records/{dataset}"),
     log:
@@ -22,7 +22,7 @@ rule score:
         environment=ON_CPU,
         attempt=attempt("results/{tier}/records/{dataset}"),
         grid=flag("--grid", grid_of),
-        uses=flag("--uses", lambda wildcards: uses_of(config, wildcards.dataset, pretrained_recipes(wildcards))),
+        uses=flag("--uses", lambda wildcards: uses_of(config, wildcards.dataset, recipes_used(wildcards, "pretrain"))),
         charges=flag("--charges", charges_of),
         references=flag("--references", lambda wildcards: references_of(config, wildcards.dataset)),
         source=flag("--source", lambda wildcards: source_of(config, wildcards.dataset)),

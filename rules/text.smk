@@ -19,7 +19,7 @@ rule encode:
         environment=ON_DEVICE,
         attempt=attempt("results/{tier}/states/{dataset}/{recipe}/frozen"),
         cells=flag("--cells", grid_of),
-        recipe=flag("--recipe", how_to_read),
+        recipe=flag("--recipe", lambda wildcards: RECIPES[wildcards.recipe].encoding),
         weights=weights,
         threads=flag("--threads", config["threads"]),
         device=flag("--device", DEVICE),
@@ -39,7 +39,7 @@ rule tune_recipe:
     """Search a recipe's hyper-parameters on each split of a dataset."""
     input:
         data="results/{tier}/data/{dataset}",
-        encoded=reading_of_recipe,
+        encoded=states_of("frozen"),
     output:
         directory("results/{tier}/states/{dataset}/{recipe}/selection"),
     log:
@@ -52,7 +52,7 @@ rule tune_recipe:
         code=code_of("benchmarks.tune_recipe"),
         environment=ON_DEVICE,
         attempt=attempt("results/{tier}/states/{dataset}/{recipe}/selection"),
-        recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
+        recipe=flag("--recipe", recipe_asked),
         splits=flag("--splits", splits_of),
         seeds=flag("--seeds", config["selection_seeds"]),
         shared=flag("--shared", config["shared_studies"]),
@@ -77,7 +77,7 @@ rule finetune:
     """Fine-tune a recipe on each split with its frozen hyper-parameters, once a seed."""
     input:
         data="results/{tier}/data/{dataset}",
-        encoded=reading_of_recipe,
+        encoded=states_of("frozen"),
         search=search_of_recipe,
     output:
         directory("results/{tier}/states/{dataset}/{recipe}/reporting"),
@@ -93,7 +93,7 @@ rule finetune:
         attempt=attempt("results/{tier}/states/{dataset}/{recipe}/reporting"),
         cells=flag("--cells", grid_of),
         search=flag("--search", search_of_recipe),
-        recipe=flag("--recipe", lambda wildcards: config["recipes"][wildcards.recipe]),
+        recipe=flag("--recipe", recipe_asked),
         splits=flag("--splits", splits_of),
         seeds=flag("--seeds", lambda wildcards: seeds_of(config, wildcards.dataset)),
         threads=flag("--threads", config["threads"]),

@@ -6,7 +6,6 @@ and sgn only; models and tokenizers are handed in, files are somebody else's bus
 """
 
 import copy
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -159,25 +158,9 @@ def structure_of(model: nn.Module) -> Structure:
     raise ValueError(f"{type(model).__name__} is built like none of: {known}; see STRUCTURES in sgn/encoder.py")
 
 
-def layers_trained(how: str, model: nn.Module) -> int:
-    """Number of top layers that `how` changes: none for "frozen", n + 1 for "full" (n layers and the embeddings).
-
-    Else `how` is "top-K", "lora-K" or "adalora-K"; raises ValueError for another word.
-    """
-    count = len(_layers(model))
-    if how in ("frozen", "full"):
-        return 0 if how == "frozen" else count + 1
-    match = re.fullmatch(r"(?:top|lora|adalora)-([1-9]\d*)", how)
-    if not match or int(match[1]) > count:
-        raise ValueError(
-            f"finetune is frozen, full, top-K, lora-K or adalora-K with K from 1 to {count} here, not {how!r}"
-        )
-    return int(match[1])
-
-
-def method_of(how: str) -> str:
-    """`sgn.finetune.Config.method` of a recipe's `finetune`."""
-    return how.split("-")[0] if "lora" in how else "layers"
+def number_of_layers(model: nn.Module) -> int:
+    """Layers of a model, embeddings not among them."""
+    return len(_layers(model))
 
 
 def cut(model: Any, layers: int) -> tuple[nn.Module, nn.Module]:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from sgn.graph import Adjacency, StudentGraph
+from sgn.adjacency import Adjacency
+from sgn.graph import StudentGraph
 from sgn.task import Task
 
 

@@ -108,7 +108,10 @@ WRONG = [
         put("recipes", "minilm", "pretrain", value={"arm": "all", "epochs": 1, "layers": 2}),
         r"recipes.minilm.pretrain.arm = 'all'; expected train-only, transductive or graph",
     ),
-    (put("recipes", "minilm", "pretrain", value={"arm": "graph", "layers": 2}), r"pretrain: 'epochs' is missing"),
+    (
+        put("recipes", "minilm", "pretrain", value={"arm": "graph", "layers": 2}),
+        r"minilm.pretrain.epochs is missing",
+    ),
     (put("recipes", "minilm", "pretrain", value="graph"), r"minilm.pretrain = 'graph'; expected key: value pairs"),
     (
         put("recipes", "minilm", "pretrain", value={"arm": "graph", "epochs": 1, "layers": 1}),

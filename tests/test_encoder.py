@@ -16,6 +16,7 @@ from torch import Tensor
 from benchmarks.data.dataset import Dataset
 from benchmarks.jobs.outcome import NotAvailableError
 from benchmarks.training import weights
+from benchmarks.training.recipes import Recipe
 from sgn import encoder
 from sgn.dropout import Dropout
 from sgn.encoder import (
@@ -24,8 +25,7 @@ from sgn.encoder import (
     batches,
     cut,
     distinct,
-    layers_trained,
-    method_of,
+    number_of_layers,
     read_below,
     read_states,
     structure_of,
@@ -243,8 +243,9 @@ def learn(
 ) -> tuple[Classifier, Reading, Tensor, float]:
     """Fine-tune on a dataset of three classes; the classifier, what it reads, and its accuracy on test."""
     dataset = learnable("multiclass")
-    reader, below, index = read(pretrained, layers_trained(how, pretrained.model), list(dataset.graph.texts))
-    config = Config(**({"method": method_of(how), "epochs": epochs, "lr": 3e-3} | knobs))
+    recipe = Recipe("w", 8, how)
+    reader, below, index = read(pretrained, int(min(recipe.changed, 4)), list(dataset.graph.texts))
+    config = Config(**({"method": recipe.method, "epochs": epochs, "lr": 3e-3} | knobs))
     stopping = EarlyStopping(epochs, epochs)
     model = finetune(config, reader, below, index, view_of(dataset), seed, stopping)
     test = dataset.splits["0"].test
@@ -374,15 +375,8 @@ def test_batches_hold_like_lengths_within_the_budget() -> None:
     assert sorted(seen) == list(range(200))
 
 
-def test_recipes_layers(pretrained: weights.Pretrained) -> None:
-    assert layers_trained("frozen", pretrained.model) == 0
-    assert layers_trained("full", pretrained.model) == 4
-    for how, method in (("top-3", "layers"), ("lora-3", "lora"), ("adalora-3", "adalora")):
-        assert layers_trained(how, pretrained.model) == 3
-        assert method_of(how) == method
-    for wrong in ("top-4", "lora-0", "adapter-2"):
-        with pytest.raises(ValueError, match=f"K from 1 to 3 here, not '{wrong}'"):
-            layers_trained(wrong, pretrained.model)
+def test_layers_are_counted(saved: dict[str, weights.Pretrained]) -> None:
+    assert {number_of_layers(pretrained.model) for pretrained in saved.values()} == {3}
 
 
 def test_real_minilm_is_found_and_its_hash_is_checked() -> None:

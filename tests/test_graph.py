@@ -12,7 +12,8 @@ from benchmarks.data.edges import both_ways, simple
 from benchmarks.data.storage import Known
 from sgn import blocks
 from sgn.blocks import Attention, ConvolutionKnobs, FeedForward, GraphConv, convolutions, linear_attention
-from sgn.graph import Scaler, StudentGraph, TrainingView, moved, with_degrees
+from sgn.features import Scaler, with_degrees
+from sgn.graph import StudentGraph, TrainingView, moved
 from sgn.task import Task
 
 

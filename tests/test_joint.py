@@ -14,8 +14,10 @@ from conftest import learnable
 
 from benchmarks import encode, train
 from benchmarks.data.storage import read_json, save_dataset
-from benchmarks.training import reading, weights
+from benchmarks.training import weights
 from benchmarks.training.finetuning import Finetuning
+from benchmarks.training.reading import opened
+from benchmarks.training.recipes import Pretraining, Recipe
 from sgn import encoder, joint, model
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, read_states
 from sgn.fit import EarlyStopping
@@ -159,15 +161,15 @@ def test_joint_training_without_an_encoder_says_so(material: tuple) -> None:
 
 
 @pytest.fixture(scope="module")
-def encoded(tmp_path_factory: pytest.TempPathFactory, small_bert: Path) -> tuple[Path, dict[str, Any]]:
+def encoded(tmp_path_factory: pytest.TempPathFactory, small_bert: Path) -> tuple[Path, Recipe]:
     """A place with a stored dataset and its tokens, and the recipe that made them."""
     place = tmp_path_factory.mktemp("encoded")
     for kind in ("data", "sealed", "encoded", "frozen", "out"):
         (place / kind).mkdir()
     save_dataset(learnable(), place / "data", place / "sealed")
-    recipe = {"weights": str(small_bert), "tokens": 8, "finetune": "top-1"}
+    recipe = Recipe(str(small_bert), 8, "top-1")
     encode.run(place / "data", recipe, place / "cache", "cpu", place / "encoded")
-    encode.run(place / "data", recipe | {"finetune": "frozen"}, place / "cache", "cpu", place / "frozen")
+    encode.run(place / "data", recipe.reading, place / "cache", "cpu", place / "frozen")
     return place, recipe
 
 
@@ -184,15 +186,15 @@ def test_encoding_gives_the_same_frozen_states_whatever_is_trained_later(encoded
         ({"finetune": "lora-1"}, "lora-1"),
         ({"finetune": "adalora-1"}, "adalora-1"),
         ({"finetune": "frozen"}, "frozen"),
-        ({"pretrain": {"arm": "graph", "epochs": 1, "layers": 1}}, "top-1 after pretraining"),
+        ({"pretrain": Pretraining("graph", 1, 1)}, "top-1 after pretraining"),
     ],
 )
 def test_joint_training_refuses_what_it_would_ignore(encoded: tuple, change: dict[str, Any], how: str) -> None:
     place, recipe = encoded
-    index, made = reading.trainable(place / "encoded", recipe | change, place / "cache", torch.device("cpu"))
-    assert len(index) == 240, "a model that trains on states alone asks for no more"
+    encoder = opened(replace(recipe, **change), place / "encoded", place / "cache", torch.device("cpu"))
+    assert len(encoder.index) == 240, "a model that trains on states alone asks for no more"
     with pytest.raises(ValueError, match=f"own layers .*, not of {how}$"):
-        made()
+        encoder.trainable()
 
 
 def test_a_variant_with_another_recipe_does_not_train_through_the_models_own(encoded: tuple) -> None:
@@ -211,9 +213,8 @@ def test_a_variant_with_another_recipe_does_not_train_through_the_models_own(enc
 @pytest.mark.parametrize("precision", ["auto", "fp32", "bf16"])
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_left_to_itself_only_a_gpu_reads_in_bfloat16(precision: str, device: str) -> None:
-    recipe = {} if precision == "auto" else {"precision": precision}
     expected = device == "cuda" if precision == "auto" else precision == "bf16"
-    assert reading.bf16(recipe, torch.device(device)) == expected
+    assert Recipe("w", 8, "frozen", precision=precision).bf16(device) == expected
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +238,7 @@ def test_a_cache_keeps_readings_apart(encoded: tuple, small_bert: Path, other_be
         shutil.copytree(change.get("weights", small_bert), tmp_path / "bert", dirs_exist_ok=True)
         for cache in ("kept", f"new {number}"):
             (output := tmp_path / f"{number} {cache}").mkdir()
-            asked = recipe | change | {"weights": str(tmp_path / "bert")}
+            asked = replace(recipe, **change | {"weights": str(tmp_path / "bert")})
             encode.run(place / "data", asked, tmp_path / "caches" / cache, "cpu", output)
             with np.load(output / "states.npz") as file:
                 seen.append(file["states"])
@@ -249,7 +250,7 @@ def test_a_cache_keeps_readings_apart(encoded: tuple, small_bert: Path, other_be
 def test_a_cache_keeps_fine_tunings_apart(encoded: tuple, small_bert: Path, other_bert: Path, tmp_path: Path) -> None:
     """By split, labels, recipe, hyper-parameters, seed and weights, whatever folder these are in."""
     place, recipe = encoded
-    recipe = recipe | {"weights": str(tmp_path / "bert"), "texts": 30, "epochs": 1, "patience": 1, "trials": 0}
+    recipe = replace(recipe, weights=str(tmp_path / "bert"), texts=30, epochs=1)
     relabeled = learnable()
     relabeled.labels[:] = 1 - relabeled.labels
     for kind in ("data", "sealed", "encoded"):
@@ -265,8 +266,9 @@ def test_a_cache_keeps_fine_tunings_apart(encoded: tuple, small_bert: Path, othe
     for change in changes:
         shutil.copytree(change.get("weights", small_bert), tmp_path / "bert", dirs_exist_ok=True)
         encode.run(place / "data", recipe, tmp_path / "cache", "cpu", tmp_path / "encoded")
-        own = {key: change.get(key, value) for key, value in base.items()} | {"encoded": tmp_path / "encoded"}
-        tuning = Finetuning(**own, recipe=recipe | change.get("recipe", {}), cache=tmp_path / "cache", device="cpu")
+        asked = replace(recipe, **change.get("recipe", {}))
+        encoder = opened(asked, tmp_path / "encoded", tmp_path / "cache", torch.device("cpu"))
+        tuning = Finetuning(**{key: change.get(key, value) for key, value in base.items()}, encoder=encoder)
         seen.append(tuning.states(change.get("params", {}), change.get("seed", 0), lambda line: None)["states"])
     for (one, first), (other, second) in itertools.combinations(zip(changes, seen, strict=True), 2):
         assert first.shape != second.shape or not np.array_equal(first, second), (one, other)

@@ -17,6 +17,7 @@ from benchmarks.data.dataset import Dataset
 from benchmarks.data.leaks import suspicions
 from benchmarks.data.storage import load_split, read_json, save_dataset
 from benchmarks.training import views
+from benchmarks.training.recipes import Recipe
 from benchmarks.training.views import Material
 from sgn.graph import StudentGraph
 from sgn.task import Task
@@ -32,9 +33,8 @@ def pipeline(dataset: Dataset, place: Path, bert: Path) -> dict[str, np.ndarray]
         folder.mkdir(parents=True)
     data, frozen = folders["data"], folders["frozen"]
     save_dataset(dataset, data, folders["sealed"])
-    recipe: dict[str, Any] = {"weights": str(bert), "tokens": 8, "finetune": "top-1", "texts": 50}
-    recipe |= {"epochs": 2, "patience": 1, "trials": 2}
-    common = {"cache": place / "cache", "device": "cpu"}
+    recipe = Recipe(str(bert), 8, "top-1", texts=50, epochs=2, patience=1, trials=2)
+    common: dict[str, Any] = {"cache": place / "cache", "device": "cpu"}
     encode.run(data, recipe, output=frozen, **common)
     selection, reporting = place / "selection", place / "reporting"
     for folder in (selection, reporting):

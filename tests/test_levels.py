@@ -51,6 +51,15 @@ def test_a_room_uses_those_before_it_and_no_verb(file: Path) -> None:
             assert name.split(".")[1] in allowed, f"{name} is not before {room}"
 
 
+ON_TOP = [p for p in FILES if p.parent == ROOT / "benchmarks" and p.stem != "__init__"]
+
+
+@pytest.mark.parametrize("file", ON_TOP, ids=lambda p: p.stem)
+def test_no_verb_imports_another(file: Path) -> None:
+    if file.stem not in ("cli", "worker"):  # which start them
+        assert not {f"benchmarks.{p.stem}" for p in ON_TOP} & imports(file)
+
+
 def test_every_folder_of_the_instrument_is_a_room() -> None:
     assert {p.relative_to(ROOT).parts[1] for p in IN_ROOMS} == set(ROOMS)
 

@@ -20,6 +20,8 @@ from benchmarks.data.storage import load_graph, load_split, load_task, save_data
 from benchmarks.training import pretraining, weights
 from benchmarks.training.finetuning import Finetuning, trust
 from benchmarks.training.pretraining import edges_of, texts_of, vocabulary_of
+from benchmarks.training.reading import opened
+from benchmarks.training.recipes import Pretraining, Recipe
 from sgn import finetune as finetuning
 from sgn.encoder import Reader, Reading, cut, distinct, read_below, tokenize
 from sgn.graph import TrainingView
@@ -199,12 +201,16 @@ def write(dataset: Dataset, folder: Path) -> Path:
     return folder / "data"
 
 
-def recipe_for(pretrained: weights.Pretrained, **keys: Any) -> dict[str, Any]:
-    base = {"weights": str(pretrained.folder), "tokens": 16, "finetune": "frozen"}
-    return base | {"texts": 100, "epochs": 2, "patience": 2, "trials": 1, "lr": 2e-3} | keys
+def recipe_for(pretrained: weights.Pretrained, finetune: str = "frozen", **keys: Any) -> Recipe:
+    given = {"texts": 100, "epochs": 2, "patience": 2, "trials": 1, "lr": 2e-3} | keys
+    return Recipe(str(pretrained.folder), 16, finetune, **given)
 
 
-def states(data: Path, recipe: dict[str, Any], folder: Path, seeds: tuple[int, ...] = (0,)) -> Path:
+def open_for(data: Path, folder: Path, recipe: Recipe) -> Finetuning:
+    return Finetuning(data, "0", opened(recipe, folder / "frozen", folder / "cache", torch.device("cpu")))
+
+
+def states(data: Path, recipe: Recipe, folder: Path, seeds: tuple[int, ...] = (0,)) -> Path:
     """The folder of split 0 that `finetune` writes."""
     encoded, output = folder / "frozen", folder / "reporting"
     for made in (encoded, output):
@@ -224,8 +230,7 @@ def test_hidden_and_held_out_students_are_not_read(
     for i in hidden:
         spoiled[i] = dataset.graph.texts[(i + 1) % 60] if i % 2 else "the the the"
     others = replace(dataset, graph=replace(dataset.graph, texts=tuple(spoiled)))
-    pretrain = {"arm": arm, "epochs": 2, "layers": 2}
-    recipe = recipe_for(saved["bert"], pretrain=pretrain)
+    recipe = recipe_for(saved["bert"], pretrain=Pretraining(arm, 2, 2))
     folders = [states(write(d, tmp_path / str(k)), recipe, tmp_path / str(k)) for k, d in enumerate((dataset, others))]
     histories = [json.loads((folder / "pretraining.json").read_text(encoding="utf-8")) for folder in folders]
     assert histories[0] == histories[1]
@@ -277,8 +282,7 @@ def test_a_pretraining_is_made_once_for_tuning_and_fine_tuning(
     runs: list[int] = []
     plain = pretraining.language
     monkeypatch.setattr(pretraining, "language", lambda *a: runs.append(1) or plain(*a))
-    pretrain = {"arm": "train-only", "epochs": 1, "layers": 1}
-    recipe = recipe_for(saved["bert"], finetune="lora-1", pretrain=pretrain)
+    recipe = recipe_for(saved["bert"], finetune="lora-1", pretrain=Pretraining("train-only", 1, 1))
     data = write(inductive(), tmp_path)
     output = states(data, recipe, tmp_path, seeds=(0, 1))
     selection = tmp_path / "selection"
@@ -293,7 +297,7 @@ def test_a_pretraining_is_made_once_for_tuning_and_fine_tuning(
 def test_a_pretrained_recipe_that_is_not_fine_tuned_has_nothing_to_tune(
     saved: dict[str, weights.Pretrained], tmp_path: Path
 ) -> None:
-    recipe = recipe_for(saved["gpt2"], pretrain={"arm": "transductive", "epochs": 1, "layers": 3})
+    recipe = recipe_for(saved["gpt2"], pretrain=Pretraining("transductive", 1, 3))
     data = write(inductive(), tmp_path)
     encoded, output = tmp_path / "frozen", tmp_path / "selection"
     encoded.mkdir()
@@ -312,7 +316,7 @@ def test_pretraining_reaches_the_states_that_are_fine_tuned(
     data = write(inductive(), tmp_path)
     kept = []
     for how in ("full", "top-2"):
-        for pretrain in ({}, {"pretrain": {"arm": "train-only", "epochs": 2, "layers": 2}}):
+        for pretrain in ({}, {"pretrain": Pretraining("train-only", 2, 2)}):
             recipe = recipe_for(saved["bert"], finetune=how, lr=1e-5, epochs=1, **pretrain)
             with np.load(states(data, recipe, tmp_path / f"{how}{len(pretrain)}") / "states.npz") as file:
                 kept.append(file["seed=0/states"])
@@ -328,10 +332,10 @@ def test_states_from_the_cache_are_those_of_the_fit(
     recipe = recipe_for(saved["bert"], finetune="top-1")
     data = write(inductive(), tmp_path)
     states(data, recipe, tmp_path)
-    args = (data, tmp_path / "frozen", recipe, "0", tmp_path / "cache", "cpu")
-    expected = Finetuning(*args).fit({}, 0, print)[0].read(Finetuning(*args).below)
+    tuning = open_for(data, tmp_path, recipe)
+    expected = tuning.fit({}, 0, print)[0].read(tuning.encoder.below)
     monkeypatch.setattr(Finetuning, "fit", None)  # a hit fits nothing
-    hit = Finetuning(*args).states({}, 0, print)
+    hit = open_for(data, tmp_path, recipe).states({}, 0, print)
     for array, tensor in zip((hit["states"], hit["logits"]), expected, strict=True):
         assert np.array_equal(array, tensor.numpy())
 
@@ -342,17 +346,16 @@ def test_a_recipe_sets_hyper_parameters_whatever_the_search_found(
     data = write(inductive(), tmp_path)
     found = {}
     for name, settings in {"found": {}, "set": {"lr": 1e-9}}.items():
-        recipe = recipe_for(saved["bert"], finetune="top-1") | ({"set": settings} if settings else {})
+        recipe = recipe_for(saved["bert"], finetune="top-1", set=settings)
         states(data, recipe, tmp_path / name)
-        tuned = Finetuning(data, tmp_path / name / "frozen", recipe, "0", tmp_path / name / "cache", "cpu")
-        found[name] = tuned.states({"lr": 1e-2}, 0, print)["states"]
+        found[name] = open_for(data, tmp_path / name, recipe).states({"lr": 1e-2}, 0, print)["states"]
     with np.load(tmp_path / "set" / "frozen" / "states.npz") as file:
         assert np.allclose(found["set"], file["states"], atol=1e-4)
         assert not np.allclose(found["found"], file["states"], atol=1e-2)
 
 
 def test_what_a_recipe_sets_is_not_searched(saved: dict[str, weights.Pretrained], tmp_path: Path) -> None:
-    recipe = recipe_for(saved["bert"], finetune="top-1", trials=2) | {"set": {"weight_decay": 0.0}}
+    recipe = recipe_for(saved["bert"], finetune="top-1", trials=2, set={"weight_decay": 0.0})
     data, encoded, output = write(inductive(), tmp_path), tmp_path / "encoded", tmp_path / "selection"
     encoded.mkdir()
     output.mkdir()

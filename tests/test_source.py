@@ -100,7 +100,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     return folder, hashes(folder)
 
 
-STUDIES, RUNS = {"tune", "tune_recipe"}, {"train", "tune", "check_published"}
+STUDIES, RUNS = {"tune", "searching"}, {"train", "tune", "check_published"}
 ALL = {*STUDIES, *RUNS, "encode", "finetuning", "pretraining", "reading"}
 
 
@@ -122,7 +122,7 @@ ALL = {*STUDIES, *RUNS, "encode", "finetuning", "pretraining", "reading"}
         ("sgn/dropout.py", "h * kept", "2 * h * kept", ALL),
         ("sgn/model.py", "dropout", "drop_out", RUNS),
         ("benchmarks/training/runs.py", "detach()", "detach().round()", RUNS),
-        ("sgn/finetune.py", "torch.manual_seed(seed)", "torch.manual_seed(seed + 1)", {"finetuning", "tune_recipe"}),
+        ("sgn/finetune.py", "torch.manual_seed(seed)", "torch.manual_seed(seed + 1)", {"finetuning", "searching"}),
         ("sgn/encoder.py", "dtype=torch.float32", "dtype=torch.float64", ALL),
     ],
 )
@@ -141,7 +141,7 @@ def test_keys_of_the_cache_count_what_computes(
     finally:
         file.write_text(text, encoding="utf-8")
     found = {key.partition(":")[0] for key in before if before[key] != after[key]}
-    assert found | ({"tune_recipe"} if "finetuning" in found else set()) == changed, "whose key has that of the other"
+    assert found | ({"searching"} if "finetuning" in found else set()) == changed, "whose key has that of the other"
 
 
 def test_no_key_of_the_cache_counts_plumbing() -> None:

@@ -14,13 +14,14 @@ from benchmarks.planning.entries import (
     families_of,
     models_of,
     recipe_of,
+    recipes_of,
     single,
     uses_of,
     variant_recipes,
     without_text,
 )
 from benchmarks.tables.efficiency import READINGS
-from benchmarks.training.recipes import finetuned
+from benchmarks.training.recipes import Recipe
 from benchmarks.training.variants import BASE
 
 
@@ -87,10 +88,10 @@ def test_each_recipe_is_of_use(tier: str) -> None:
     assert asked["recipes"].keys() <= used | {entry.get("tuned_as") for entry in asked["recipes"].values()}
 
 
-def finetuned_recipes(asked: dict, models: list[str]) -> list[dict]:
+def finetuned_recipes(asked: dict, models: list[str]) -> list[Recipe]:
     """The recipes of these models that are fine-tuned, each once."""
     named = dict.fromkeys(name for model in models if (name := recipe_of(asked, model)))
-    return [asked["recipes"][name] for name in named if finetuned(asked["recipes"][name])]
+    return [recipe for name, recipe in recipes_of(asked).items() if name in named and recipe.finetuned]
 
 
 def different_texts(family: dict) -> int:
@@ -126,13 +127,13 @@ def test_number_of_finetunings() -> None:
     for name in single(asked):
         entry = asked["datasets"][name]
         for recipe in finetuned_recipes(asked, models_of(asked, name)) if entry["make"] not in few_texts else []:
-            each = recipe["trials"] * selected + reported + recipe.get("folds", 0) * (selected + reported)
+            each = recipe.trials * selected + reported + recipe.folds * (selected + reported)
             count += each * len(entry["splits"])
     families = [asked["datasets"][name] for name in families_of(asked)]
     others = [entry for entry in families if entry["make"] not in few_texts]
     for entry in [e for e in others if e["students"] * e["train"] > 300]:
         for recipe in finetuned_recipes(asked, entry["models"]):
-            count += different_texts(entry) * len(entry["seeds"]) * (1 + recipe.get("folds", 0))
+            count += different_texts(entry) * len(entry["seeds"]) * (1 + recipe.folds)
     assert count <= 40, f"{count} fine-tunings"
 
 

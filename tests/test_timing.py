@@ -20,7 +20,7 @@ import torch
 from child import hold
 from conftest import ROOT
 
-from benchmarks import compare_timing, cost, keep, table, timing
+from benchmarks import compare_timing, keep, table, timing
 from benchmarks.analysis import records
 from benchmarks.data.storage import write_json
 from benchmarks.figures.cost import front
@@ -29,6 +29,7 @@ from benchmarks.jobs.outcome import OK, Outcome
 from benchmarks.jobs.source import keywords
 from benchmarks.speed import (
     clock,
+    costs,
     encode,
     grow,
     names,
@@ -161,7 +162,7 @@ def test_the_record_says_what_measured() -> None:
 
 
 def test_a_lock_admits_one_at_a_time_on_a_device() -> None:
-    first, second, other = timing.lock("test:0"), timing.lock("test:0"), timing.lock("test:1")
+    first, second, other = clock.lock("test:0"), clock.lock("test:0"), clock.lock("test:1")
     with first:
         assert not _taken(second)
         assert _taken(other)
@@ -486,7 +487,7 @@ def test_a_group_with_an_error_of_ours_is_no_end_of_memory(monkeypatch: pytest.M
 
 
 def test_parameters_are_counted_while_a_model_is_built() -> None:
-    with cost._registered() as sizes:
+    with costs.registered() as sizes:
         torch.nn.Linear(3, 2)
     torch.nn.Linear(50, 50)
     assert sum(sizes) == 3 * 2 + 2

@@ -196,8 +196,7 @@ CHANGES = {  # what is changed, and the jobs that this asks for: where two chang
             ),
             (CONFIG, "datasets: &id001\n    - synthetic\n", "datasets: &id001\n    - synthetic\n    - other\n"),
         ],
-        {"prepare": 1, "encode": 1, "tune_recipe": 1, "finetune": 1, "tune": 3, "train": 4, "oracle": 1}
-        | OUTPUTS,
+        {"prepare": 1, "encode": 1, "tune_recipe": 1, "finetune": 1, "tune": 3, "train": 4, "oracle": 1} | OUTPUTS,
     ),
 }
 

@@ -5,7 +5,6 @@ the tests.
 """
 
 import dataclasses
-import functools
 import importlib.util
 import inspect
 import traceback
@@ -18,15 +17,14 @@ import torch
 from optuna.distributions import BaseDistribution
 from torch import Tensor, nn
 
-from benchmarks.contract.cases import CASES, INDUCTIVE, TRANSDUCTIVE, Case, case, learnable, permuted, scrambled
+from benchmarks.contract.cases import CASES, INDUCTIVE, TRANSDUCTIVE, case, learnable, permuted, scrambled
+from benchmarks.contract.fits import ContractError, Watched, check_shape, fitted, fitted_once, probabilities
 from benchmarks.data.dataset import Dataset
 from benchmarks.jobs.outcome import LOSSES, said
 from benchmarks.jobs.seal import SealedError
 from benchmarks.training.runs import fit_of
 from sgn.errors import NotApplicableError
-from sgn.fit import EarlyStopping, Predictor, Training
-from sgn.graph import StudentGraph
-from sgn.task import Task
+from sgn.fit import Training
 
 OK, FAILED, NOT_APPLICABLE = "ok", "FAILED", "not applicable"
 
@@ -35,10 +33,6 @@ LEARNED = {"roc_auc": 0.8, "accuracy": 0.6}
 
 CHANCE = (0.35, 0.65)
 """ROC-AUC, the mean over three permutations of the labels: 3.5 standard deviations around 1/2 for 60 test students."""
-
-
-class ContractError(Exception):
-    """What a model file does wrong, and what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -74,105 +68,6 @@ def _place(module: ModuleType, error: BaseException) -> str:
     own = [f for f in frames if f.filename == module.__file__]
     frame = own[-1] if own else frames[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}"
-
-
-class Watched(EarlyStopping):
-    """Early stopping that takes no call after it said stop, and no epoch out of turn."""
-
-    def __init__(self, epochs: int, patience: int) -> None:
-        super().__init__(epochs, patience)
-        self.calls, self.stopped = 0, False
-
-    def __call__(self, epoch: int, score: float, loss: float = 0.0) -> bool:
-        """See `EarlyStopping`; raises ContractError."""
-        self.calls += 1
-        if self.stopped:
-            raise ContractError(
-                f"report returned True in epoch {self.calls - 1}, and training went on: end it there, "
-                "since who stops is the same rule for every model"
-            )
-        if epoch != self.calls:
-            raise ContractError(
-                f"call {self.calls} of report was with epoch {epoch}: count epochs from 1 and report each once"
-            )
-        self.stopped = super().__call__(epoch, score, loss)
-        return self.stopped
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A model fitted to a case with its default config: predictor, scores [N, K], and tensors that were changed."""
-
-    case: Case
-    predict: Predictor
-    scores: Tensor
-    changed: tuple[str, ...]
-
-
-def fitted(module: ModuleType, on: Case, seed: int = 0, epochs: int = 60, patience: int = 20) -> Fitted:
-    """Fit and predict; raises ContractError where what is predicted are no probabilities of the right shape."""
-    before = {name: tensor.clone() for name, tensor in _tensors(on).items()}
-    predict = fit_of(module)(module.Config(), on.view, seed, Watched(epochs, patience))
-    scores = _probabilities(predict, on.graph, on.view.task)
-    changed = tuple(name for name, tensor in _tensors(on).items() if not torch.equal(tensor, before[name]))
-    return Fitted(on, predict, scores, changed)
-
-
-@functools.cache
-def _fitted(module: ModuleType, name: str) -> Fitted:
-    """The fit on a named case, which several checks look at."""
-    return fitted(module, case(CASES[name]()))
-
-
-def _tensors(on: Case) -> dict[str, Tensor]:
-    """All that a model is given, by name."""
-    view = on.view
-    graphs = {"view.graph": view.graph} | ({"graph": on.graph} if on.graph is not view.graph else {})
-    found = {"view.labels": view.labels, "view.train": view.train, "view.validation": view.validation}
-    for name, graph in graphs.items():
-        values = {field.name: getattr(graph, field.name) for field in dataclasses.fields(graph)}
-        found |= {f"{name}.{key}": value for key, value in values.items() if isinstance(value, Tensor)}
-    return found
-
-
-def _probabilities(predict: Predictor, graph: StudentGraph, task: Task) -> Tensor:
-    scores = predict(graph)
-    if not isinstance(scores, Tensor):
-        raise ContractError(f"the predictor gave a {type(scores).__name__}; expected a torch.Tensor [N, K]")
-    scores = scores.detach().float()
-    _check_shape("the predictor", scores, len(graph), task)
-    link = "return `view.task.link(logits)`"
-    if not torch.isfinite(scores).all():
-        row, column = (~torch.isfinite(scores)).nonzero()[0].tolist()
-        raise ContractError(
-            f"scores[{row}, {column}] is {scores[row, column]:g}, on a {task.kind} task: look for a division by zero "
-            "(students without neighbors, without text), or lower the learning rate"
-        )
-    if scores.min() < 0 or scores.max() > 1:
-        row, column = ((scores < 0) | (scores > 1)).nonzero()[0].tolist()
-        raise ContractError(
-            f"scores[{row}, {column}] is {scores[row, column]:.3f} on a {task.kind} task, and no probability: {link}"
-        )
-    off = (scores.sum(1) - 1).abs()
-    if task.kind == "multiclass" and off.max() > 1e-3:
-        row = int(off.argmax())
-        raise ContractError(
-            f"scores[{row}] sums to {scores[row].sum():.3f}, on a multiclass task, and not to 1: {link}"
-        )
-    return scores
-
-
-def _check_shape(who: str, found: Tensor, students: int, task: Task) -> None:
-    meaning = {
-        "binary": f"one column, for {task.classes[1]!r}",
-        "multiclass": "a column a class",
-        "multilabel": "a column a question",
-    }[task.kind]
-    if found.shape != (students, task.num_outputs):
-        raise ContractError(
-            f"{who} gave shape {list(found.shape)} for {students} students of a {task.kind} task; expected "
-            f"[{students}, {task.num_outputs}], {meaning}: make the last layer view.num_outputs wide, squeeze nothing"
-        )
 
 
 def has_config(module: ModuleType) -> None:
@@ -257,7 +152,7 @@ def gives_logits(module: ModuleType) -> None:
         logits = network(made.graph)
         if not isinstance(logits, Tensor):
             raise ContractError(f"forward gave a {type(logits).__name__}; expected logits, a torch.Tensor [N, K]")
-        _check_shape("forward", logits, len(made.graph), made.view.task)
+        check_shape("forward", logits, len(made.graph), made.view.task)
 
 
 def reports_and_stops(module: ModuleType) -> None:
@@ -274,19 +169,19 @@ def reports_and_stops(module: ModuleType) -> None:
 def gives_probabilities(module: ModuleType) -> None:
     """Binary, multiclass and multilabel."""
     for name in TRANSDUCTIVE:
-        _fitted(module, name)
+        fitted_once(module, name)
 
 
 def predicts_new_students(module: ModuleType) -> None:
     """A graph with more students than the training view."""
-    _fitted(module, INDUCTIVE)
+    fitted_once(module, INDUCTIVE)
 
 
 def follows_the_order(module: ModuleType) -> None:
     """Students in another order."""
-    fit = _fitted(module, INDUCTIVE)
+    fit = fitted_once(module, INDUCTIVE)
     order = torch.randperm(len(fit.scores), generator=torch.Generator().manual_seed(2))
-    again = _probabilities(fit.predict, fit.case.graph.subgraph(order), fit.case.view.task)
+    again = probabilities(fit.predict, fit.case.graph.subgraph(order), fit.case.view.task)
     apart = (again - fit.scores[order]).abs().amax(1)
     if apart.max() > 1e-4:
         raise ContractError(
@@ -299,7 +194,7 @@ def follows_the_order(module: ModuleType) -> None:
 def changes_nothing(module: ModuleType) -> None:
     """The tensors of view and graph."""
     for name in TRANSDUCTIVE:
-        if changed := _fitted(module, name).changed:
+        if changed := fitted_once(module, name).changed:
             raise ContractError(
                 f"{', '.join(changed)} changed while fitting or predicting, and other models read the same tensors: "
                 "work on a clone(), and use no operation in place (x += 1, x[i] = 0, x.add_(1)) on what you are given"
@@ -350,7 +245,7 @@ def _difference(first: Tensor, second: Tensor) -> str:
 def learns(module: ModuleType) -> None:
     """Where it is easy."""
     for name in TRANSDUCTIVE[:2]:
-        fit = _fitted(module, name)
+        fit = fitted_once(module, name)
         task, test = fit.case.view.task, fit.case.test
         score, bound = task.score(fit.scores[test], fit.case.labels[test]), LEARNED[task.metric]
         if score <= bound:

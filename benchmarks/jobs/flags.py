@@ -1,11 +1,13 @@
 """A verb's flags, which are the parameters of its `run`: what a command line says to what `run` is called with.
 
-A path, a number, a word, a list of these, or JSON for a mapping; for one that is true or false, the flag alone.
+A path, a number, a word, a list of these, or JSON for a mapping and for what is `Typed`; for one that is true or
+false, the flag alone.
 Parameters before a `/` are given without a flag.
 """
 
 import argparse
 import ast
+import functools
 import importlib
 import inspect
 import json
@@ -14,6 +16,8 @@ import typing
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchmarks.jobs.typed import Typed
 
 OUTPUTS = ("--output", "--sealed-output")
 """Flags of the folders that a verb fills."""
@@ -24,13 +28,16 @@ CELLS = "--cells"
 def check(verb: str, flags: Sequence[str]) -> None:
     """End the process with status 2, as argparse does, where flags are wrong.
 
-    `run` is taken as it is written, without its body, so that nothing which the verb imports is loaded.
+    `run` is taken as it is written, without its body, so that nothing which the verb imports is loaded but the kinds of
+    its parameters.
     """
     file = Path(__file__).parents[1] / f"{verb.replace('-', '_')}.py"
     written = ast.parse(file.read_bytes(), file)
     run = next(node for node in written.body if isinstance(node, ast.FunctionDef) and node.name == "run")
-    names: dict[str, Any] = {"Path": Path, "Any": Any}
-    exec(compile(ast.Module([run], []), file, "exec"), names)
+    kinds = {node.id for node in ast.walk(run.args) if isinstance(node, ast.Name)}
+    imports = [n for n in written.body if isinstance(n, ast.ImportFrom) and kinds & {alias.name for alias in n.names}]
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module([*imports, run], []), file, "exec"), names)
     parser = _parser(verb, names["run"])
     parser.add_argument(CELLS, type=json.loads, help="a grid: once a cell, each with the folder of its name")
     parser.parse_args(flags)
@@ -66,6 +73,17 @@ def _parser(verb: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
             kind = next(t for t in typing.get_args(kind) if t is not types.NoneType)
         if typing.get_origin(kind) is list:
             options["nargs"], kind = "*", typing.get_args(kind)[0]
-        options["type"] = json.loads if typing.get_origin(kind) is dict else kind
-        parser.add_argument(f"--{name.replace('_', '-')}", **options)
+        if typing.get_origin(kind) is dict:
+            kind = json.loads
+        elif issubclass(kind, Typed):
+            kind = functools.partial(_typed, kind)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, **options)
     return parser
+
+
+def _typed(kind: type[Typed], text: str) -> Typed:
+    """What JSON says."""
+    try:
+        return kind.of(json.loads(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,7 +1,6 @@
 """Checking a config before any job starts: every error with its key, its value, and what is allowed."""
 
 import copy
-import difflib
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from benchmarks.jobs import source
+from benchmarks.jobs.typed import meant
 from benchmarks.planning.configfile import ConfigError as ConfigError
 from benchmarks.planning.configfile import unfit, unnamed
 from benchmarks.planning.entries import (
@@ -21,13 +21,14 @@ from benchmarks.planning.entries import (
     options_of,
     oracles_of,
     recipe_of,
+    recipes_of,
     settings_of,
     single,
     trials_of,
     tuned,
     variants_of,
 )
-from benchmarks.training import recipes
+from benchmarks.training.recipes import Recipe
 from benchmarks.training.variants import BASE, CONTROLS, LABELS, MADE_BY, TEXTS, expanded
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
@@ -50,7 +51,7 @@ def check(config: dict[str, Any], root: Path = source.ROOT) -> None:
     asked = schema()
     _complete(config, asked, asked["$defs"])
     errors = list(unnamed(config)) or [_message(e) for e in Draft202012Validator(asked).iter_errors(config)]
-    errors = errors or list(_inconsistencies(config, root))
+    errors = errors or list(_recipes(config)) or list(_inconsistencies(config, root))
     if errors:
         raise ConfigError("the config is wrong:\n" + "\n".join(f"  {e}" for e in dict.fromkeys(errors)))
 
@@ -76,7 +77,7 @@ def _message(error: ValidationError) -> str:
     if error.validator == "additionalProperties":
         allowed = list(schema.get("properties", {}))
         unknown = [key for key in instance if key not in allowed]
-        return f"{where}: unknown key {unknown[0]!r}{_meant(unknown[0], allowed)}; allowed: {', '.join(allowed)}"
+        return f"{where}: unknown key {unknown[0]!r}{meant(unknown[0], allowed)}; allowed: {', '.join(allowed)}"
     if error.validator == "required":
         return f"{where}: {error.message.replace(' is a required property', '')} is missing"
     if error.validator == "type" and error.validator_value == "object":
@@ -86,8 +87,18 @@ def _message(error: ValidationError) -> str:
     return f"{where} = {instance!r}; expected {allowed_words}"
 
 
+def _recipes(config: dict[str, Any]) -> Iterator[str]:
+    """What a recipe by itself does not allow."""
+    for name, entry in config["recipes"].items():
+        try:
+            Recipe.of(entry)
+        except ValueError as error:
+            yield from (f"recipes.{name}.{line}" for line in str(error).splitlines())
+
+
 def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
     """What a schema cannot say."""
+    recipes = recipes_of(config)
     both = set(config["seeds"]) & set(config["selection_seeds"])
     if both:
         yield f"seeds, selection_seeds: {sorted(both)} stand in both; a seed that selects may not report"
@@ -104,18 +115,17 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
             if dataset not in config["datasets"]:
                 yield f"{key}.datasets: {_unknown(dataset, config['datasets'])}"
         recipe = recipe_of(config, model)
-        if recipe is not None and recipe not in config["recipes"]:
-            yield f"{key}.recipe = {_unknown(recipe, config['recipes'])}"
+        if recipe is not None and recipe not in recipes:
+            yield f"{key}.recipe = {_unknown(recipe, recipes)}"
         elif model in config["models"] and trials_of(config, model) < 1:
             yield f"trials = {config['trials']}; recipe {recipe!r} takes as many, and {model!r} needs one of its own"
-        elif recipe and "tuned_as" in config["recipes"][recipe]:
+        elif recipe and recipes[recipe].tuned_as:
             yield f"{key}.recipe = {recipe!r}: it is tuned as another; expected one with a search of its own"
-    for recipe, entry in config["recipes"].items():
-        if (other := entry.get("tuned_as", recipe)) not in config["recipes"]:
-            yield f"recipes.{recipe}.tuned_as = {_unknown(other, config['recipes'])}"
-        yield from _recipe(f"recipes.{recipe}", entry)
-        yield from _settings(f"recipes.{recipe}.set", "sgn.finetune", entry.get("set", {}), root)
-        yield from _weights(f"recipes.{recipe}.weights", entry["weights"])
+    for name, own in recipes.items():
+        if (other := own.tuned_as or name) not in recipes:
+            yield f"recipes.{name}.tuned_as = {_unknown(other, recipes)}"
+        yield from _settings(f"recipes.{name}.set", "sgn.finetune", own.set, root)
+        yield from _weights(f"recipes.{name}.weights", own.weights)
     sound = True  # whether what each dataset's file says can be asked for
     for dataset, entry in config["datasets"].items():
         key = f"datasets.{dataset}"
@@ -220,21 +230,6 @@ def _outside(value: Any, low: float | None, high: float | None) -> str:
     return f"a number from {low}" + ("" if high is None else f" to {high}")
 
 
-def _recipe(key: str, recipe: dict[str, Any]) -> Iterator[str]:
-    """Layers that are pretrained are those that are fine-tuned, so that what lies below both is read once."""
-    _, _, layers = recipe["finetune"].partition("-")
-    if "pretrain" in recipe and layers and recipe["pretrain"]["layers"] != int(layers):
-        allowed = f"{layers}, as in finetune = {recipe['finetune']!r}"
-        yield f"{key}.pretrain.layers = {recipe['pretrain']['layers']}; expected {allowed}"
-    if "folds" in recipe and not recipes.finetuned(recipe):
-        yield f"{key}.folds = {recipe['folds']}; expected none: states that saw no label have nothing to hold out"
-    if "set" in recipe and not recipes.finetuned(recipe):
-        yield f"{key}.set = {recipe['set']}; expected none: nothing is fine-tuned"
-    for knob, name in (("method", "finetune"), ("texts", "texts"), ("epochs", "epochs")):
-        if knob in recipe.get("set", {}):
-            yield f"{key}.set.{knob} = {recipe['set'][knob]!r}; expected none: it is the recipe's own {name!r}"
-
-
 def _weights(key: str, name: str) -> Iterator[str]:
     """What looks like a path is a folder; a hub's name has one slash at most, inside."""
     if (name.startswith((".", "/", "~")) or name.count("/") > 1) and not Path(name).is_dir():
@@ -256,12 +251,13 @@ def _settings(key: str, module: str, settings: dict[str, Any], root: Path) -> It
 
 def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
     """Variants against their models' configs and the changes to a graph that there are."""
+    recipes = recipes_of(config)
     edits = source.functions("benchmarks.training.edits", root)
     choices: dict[str, Iterable[str]] = {
         "graph": edits,
         "text": TEXTS,
         "labels": LABELS,
-        "recipe": config["recipes"],
+        "recipe": recipes,
     }
     seen: set[tuple[str, str]] = set()
     for table, group in config["ablations"].items():
@@ -287,8 +283,8 @@ def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
                     yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"
                 seen.add((model, variant))
                 yield from _control(where, variant, changes)
-                recipe = config["recipes"].get(changes.get("recipe", recipe_of(config, model)))
-                if changes.get("labels") == "permuted" and recipe and recipes.per_split(recipe):
+                recipe = recipes.get(changes.get("recipe", recipe_of(config, model)) or "")
+                if changes.get("labels") == "permuted" and recipe and recipe.per_split:
                     yield f"{where}: its states were fine-tuned on true labels; name a recipe that is frozen"
                 if "text" in changes:
                     yield from _told(f"{where}.text", group.get("datasets", single(config)), config)
@@ -332,11 +328,11 @@ def _told(key: str, datasets: Iterable[str], config: dict[str, Any]) -> Iterator
             yield f"{key}: what the texts of {dataset!r} say is not known; name `datasets` where it is"
 
 
-def _draws(key: str, draws: Any, recipe: dict[str, Any] | None, selecting: list[int]) -> Iterator[str]:
+def _draws(key: str, draws: Any, recipe: Recipe | None, selecting: list[int]) -> Iterator[str]:
     """Draws are seeds from 0, which may not select, with states that do not depend on the seed."""
     if wrong := _mismatch(draws, "int") or _outside(draws, 1, min(selecting)):
         yield f"{key} = {draws!r}; expected {wrong}"
-    if recipe and recipes.per_split(recipe):
+    if recipe and recipe.per_split:
         yield f"{key} = {draws!r}; expected none with a recipe that has states for reporting seeds only"
 
 
@@ -372,9 +368,4 @@ def _module(key: str, name: str, root: Path, needs: Iterable[str], may_be_broken
 
 
 def _unknown(word: str, allowed: Iterable[str], what: str = "") -> str:
-    return f"unknown {what + ' ' if what else ''}{word!r}{_meant(word, allowed)}; allowed: {', '.join(allowed)}"
-
-
-def _meant(word: str, allowed: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(allowed), 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    return f"unknown {what + ' ' if what else ''}{word!r}{meant(word, allowed)}; allowed: {', '.join(allowed)}"

@@ -5,7 +5,7 @@ from collections.abc import Container
 from typing import Any
 
 from benchmarks.jobs import source
-from benchmarks.training import recipes
+from benchmarks.training.recipes import Recipe
 from benchmarks.training.variants import expanded
 
 NOT_OPTIONS = ("make", "splits", "grid", "models", "seeds", "trials")
@@ -31,6 +31,11 @@ def recipe_of(config: dict[str, Any], model: str) -> str | None:
     return entry_of(config, model).get("recipe")
 
 
+def recipes_of(config: dict[str, Any]) -> dict[str, Recipe]:
+    """Recipes by name."""
+    return {name: Recipe.of(entry) for name, entry in config["recipes"].items()}
+
+
 def settings_of(config: dict[str, Any], model: str) -> dict[str, Any]:
     """What a model's entry sets in its Config; a knob that is set is not tuned."""
     return entry_of(config, model).get("set", {})
@@ -38,8 +43,8 @@ def settings_of(config: dict[str, Any], model: str) -> dict[str, Any]:
 
 def trials_of(config: dict[str, Any], model: str) -> int:
     """A row's own trials: the common budget less those of its recipe, so that every row has the same in all."""
-    recipe = config["recipes"].get(recipe_of(config, model))
-    return config["trials"] - (recipes.trials(recipe) if recipe else 0)
+    recipe = recipes_of(config).get(recipe_of(config, model) or "")
+    return config["trials"] - (recipe.charged if recipe else 0)
 
 
 def families_of(config: dict[str, Any]) -> list[str]:

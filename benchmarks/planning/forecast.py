@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data.grid import cells
+from benchmarks.training.recipes import Recipe
 
 TEXT_VERBS = ("encode", "tune-recipe", "finetune")
 """Verbs whose time goes into matrix products of the Transformer; the others' goes into small training steps."""
 ALONE = ("timing", "cost")
 """Verbs whose jobs run while no other does."""
-TEXTS = 1000
-"""Texts that are taken to be read where the recipe does not bound them."""
 MINILM = (6, 384)
 """Layers and width of the reference's encoder, which stands in for one that is not here."""
 
@@ -78,11 +77,10 @@ def work(command: str) -> Work:
         count = each * tried * times("--splits", "--seeds")
         return of(count, size=count * int(flags["--patience"][0]))
     if verb in TEXT_VERBS:
-        recipe = json.loads(flags["--recipe"][0])
-        tried = recipe.get("trials", 0) if verb == "tune-recipe" else 1 + recipe.get("folds", 0)
-        count = each * tried * times("--splits", "--seeds")
-        count *= verb != "encode" and recipe["finetune"] != "frozen"
-        kept = recipe["tokens"] * encoder(recipe["weights"])[1] if verb == "encode" else 0
+        recipe = Recipe.of(json.loads(flags["--recipe"][0]))
+        tried = recipe.trials if verb == "tune-recipe" else 1 + recipe.folds
+        count = each * tried * times("--splits", "--seeds") * (verb != "encode" and recipe.finetuned)
+        kept = recipe.tokens * encoder(recipe.weights)[1] if verb == "encode" else 0
         size = _passes(verb, recipe, count) * (each if verb == "encode" else 1)
         return of(finetunings=count, size=size, kept=each * kept)
     return of(size=each)
@@ -126,19 +124,16 @@ def _times(flags: dict[str, list[str]], *names: str) -> int:
     return product
 
 
-def _passes(verb: str, recipe: dict[str, Any], finetunings: int) -> float:
+def _passes(verb: str, recipe: Recipe, finetunings: int) -> float:
     """Tokens times the weights that they pass, as far as a recipe tells."""
-    layers, width = encoder(recipe["weights"])
-    each = recipe["tokens"] * width**2
+    layers, width = encoder(recipe.weights)
+    each = recipe.tokens * width**2
     if verb == "encode":
         return each * layers
-    pretrained = recipe.get("pretrain", {"epochs": 0, "layers": 0})
-    top = re.search(r"\d+$", recipe["finetune"])
-    learned = int(top[0]) if top else layers
-    texts = recipe.get("texts", TEXTS)
-    return (
-        each * texts * (finetunings * recipe.get("epochs", 0) * learned + pretrained["epochs"] * pretrained["layers"])
-    )
+    learned = finetunings * recipe.epochs * min(recipe.changed, layers)
+    if recipe.pretrain:
+        learned += recipe.pretrain.epochs * recipe.pretrain.layers
+    return each * recipe.texts * learned
 
 
 @functools.cache

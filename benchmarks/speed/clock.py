@@ -4,11 +4,13 @@ Needs torch only where a device or a machine is asked for.
 """
 
 import gc
+import getpass
 import itertools
 import multiprocessing
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,11 +21,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
+from filelock import FileLock
 
 from benchmarks.jobs.provenance import provenance
 
 LIBRARIES = ("sentence-transformers", "torch_geometric", "tokenizers", "safetensors")
 """What is timed besides the libraries that every provenance names."""
+
+
+def lock(device: str) -> FileLock:
+    """Held by whoever measures on a device, from whatever folder."""
+    return FileLock(Path(tempfile.gettempdir()) / f"sgn-timing-{getpass.getuser()}-{device.replace(':', '-')}.lock")
 
 
 class Clock(Protocol):

@@ -1,5 +1,6 @@
 """A recipe's pretraining on a split: which texts and edges it may read, and its result from the cache."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,10 +16,9 @@ from benchmarks.data.cache import fingerprint
 from benchmarks.data.storage import write_json
 from benchmarks.jobs.outcome import NotApplicableError
 from benchmarks.jobs.source import code_hash
-from benchmarks.training.reading import activations, bf16
-from benchmarks.training.views import arithmetic
+from benchmarks.training.reading import Encoder
 from benchmarks.training.weights import Pretrained, language_head
-from sgn.encoder import Reader, Reading, cut, structure_of
+from sgn.encoder import Reader, Reading, structure_of
 from sgn.graph import TrainingView
 from sgn.pretrain import REPETITIONS, Config, Epoch, Vocabulary, contrast, language
 
@@ -26,70 +26,47 @@ SEED = 0
 """One pretraining a split, as there is one checkpoint: seeds vary what comes after it."""
 
 
-def pretrain(
-    pretrained: Pretrained,
-    recipe: dict[str, Any],
-    tokens: Reading,
-    index: Tensor,
-    view: TrainingView,
-    cache: Path,
-    device: torch.device,
-) -> Path:
-    """The folder with a pretraining's `history.json` and its `weights.npz`: the top layers by their names in the model.
+def pretrained(encoder: Encoder, index: Tensor, view: TrainingView) -> Encoder:
+    """The encoder after its recipe's pretraining, of which `history.json` and the layers' `weights.npz` are cached.
 
-    `index` [N] is the place among `tokens` of each student whom the split's training view shows: nobody else's text
+    `index` [N] is the place among its texts of each student whom the split's training view shows: nobody else's text
     is read, and no label at all.
     """
-    how, rough = recipe["pretrain"], bf16(recipe, device)
-    config = Config(epochs=how["epochs"])
-    lower, top = cut(pretrained.model, how["layers"])
-    reader = Reader(top, recipe.get("pooling"), rough)
+    how, tokens, device = encoder.recipe.pretrain, encoder.tokens, encoder.device
+    assert how is not None
+    own, config = encoder.cut_at(how.layers), Config(epochs=how.epochs)
 
-    def over_texts() -> dict[str, Any]:
-        head, new = language_head(pretrained)
-        vocabulary = vocabulary_of(pretrained)
-        below = Reader(lower, bf16=rough)
+    def over_texts(reader: Reader) -> dict[str, Any]:
+        head, new = language_head(own.pretrained())
+        vocabulary = vocabulary_of(own.pretrained())
+        below = Reader(copy.deepcopy(own.parts[0]), bf16=own.bf16)
         curve = language(config, below, reader, head, new, fitted, held_out, vocabulary, SEED, device)
         measure = "perplexity" if vocabulary.mask is None else f"masked-token perplexity over {REPETITIONS} fixed masks"
         return _history(measure, new, curve, math.exp)
 
-    def over_edges() -> dict[str, Any]:
-        below = activations(pretrained, tokens, how["layers"], recipe, cache, device)
-        curve = contrast(config, below, reader, index, edges, weights, unseen, SEED, device)
+    def over_edges(reader: Reader) -> dict[str, Any]:
+        curve = contrast(config, own.below, reader, index, edges, weights, unseen, SEED, device)
         return _history("contrastive loss", False, curve, lambda loss: loss)
 
     read: tuple[Any, ...]
-    if how["arm"] == "graph":
+    if how.arm == "graph":
         edges, weights, unseen = edges_of(index, view)
-        run, read = over_edges, (index, edges, weights, unseen, recipe.get("pooling"))
+        run, read = over_edges, (index, edges, weights, unseen)
         if not len(weights):
             raise NotApplicableError("no two students who wrote different texts interact: nothing to learn from edges")
     else:
-        fitted, held_out = texts_of(how["arm"], tokens, index, view)
+        fitted, held_out = texts_of(how.arm, tokens, index, view)
         run, read = over_texts, (fitted.flat, fitted.bounds, held_out.flat, held_out.bounds)
 
     def make(part: Path) -> None:
-        write_json(part / "history.json", {"arm": how["arm"]} | run())
-        np.savez(part / "weights.npz", **{name: w.cpu().numpy() for name, w in top.state_dict().items()})
+        reader = copy.deepcopy(own.reader)
+        write_json(part / "history.json", {"arm": how.arm} | run(reader))
+        np.savez(part / "weights.npz", **{name: w.cpu().numpy() for name, w in reader.top.state_dict().items()})
 
-    key = fingerprint(
-        code_hash("benchmarks.training.pretraining", computes=True),
-        pretrained.sha256,
-        pretrained.architecture,
-        how,
-        tokens.flat,
-        tokens.bounds,
-        *read,
-        arithmetic(device),
-        rough,
-    )
-    return caching.folder(cache, "pretrained", key, make)
-
-
-def load_weights(folder: Path) -> dict[str, Tensor]:
-    """What a pretraining changed, for the model's `load_state_dict`."""
+    code = code_hash("benchmarks.training.pretraining", computes=True)
+    folder = caching.folder(encoder.cache, "pretrained", fingerprint(code, *own.key, own.bf16, how, *read), make)
     with np.load(folder / "weights.npz", allow_pickle=False) as file:
-        return {name: torch.from_numpy(file[name]) for name in file.files}
+        return encoder.changed_by(folder, {name: torch.from_numpy(file[name]) for name in file.files})
 
 
 def texts_of(arm: str, tokens: Reading, index: Tensor, view: TrainingView) -> tuple[Reading, Reading]:

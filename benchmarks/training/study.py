@@ -22,6 +22,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.data import journal as journals
+from benchmarks.data.storage import write_json
 from benchmarks.jobs.outcome import ANOTHER_RUN, LOSSES, OK, AllLostError, Outcome, may_pass, said, words
 from sgn.errors import NotApplicableError
 from sgn.fit import DivergedError
@@ -204,9 +205,14 @@ def _best(done: dict[int, FrozenTrial]) -> Best:
     return Best(best.params, best.value, rows, lost)
 
 
-def tell_lost(lost: list[str], output: Path) -> None:
-    """Where trials were lost to what may pass, say so in the artifact's outcome: the next run tries them again."""
-    if lost:
+def save(found: Mapping[str, Best], output: Path) -> None:
+    """Write `best.json`, by split, and `trials.json`.
+
+    Where trials were lost to what may pass, the artifact's outcome says so: the next run tries them again.
+    """
+    write_json(output / "best.json", {split: {"params": b.params, "value": b.value} for split, b in found.items()})
+    write_json(output / "trials.json", [{"split": split, **row} for split, b in found.items() for row in b.trials])
+    if lost := [where for best in found.values() for where in best.lost]:
         reason = f"its search lost {len(lost)} trials to what may pass, the first to {lost[0]}"
         Outcome(OK, reason, needs=ANOTHER_RUN).write(output)
 

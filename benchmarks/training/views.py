@@ -12,7 +12,8 @@ from torch import Tensor
 from benchmarks.data.cache import fingerprint
 from benchmarks.data.storage import Known, load_graph, load_split, load_task
 from benchmarks.jobs.environment import environment
-from sgn.graph import Scaler, StudentGraph, TrainingView, row_norm, with_degrees
+from sgn.features import Scaler, with_degrees
+from sgn.graph import StudentGraph, TrainingView, row_norm
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +34,8 @@ class Views:
 class Material:
     """A dataset with the states of a recipe (or none), from which views are made: one a split and seed."""
 
-    def __init__(
-        self,
-        data: Path,
-        states: Path | None,
-        splits: list[str],
-        encoder: tuple[Tensor, Callable[[], Any]] | None = None,
-    ) -> None:
-        """`encoder`: the place [N] of each student's text among those of a Reading, and what gives it with a Reader."""
+    def __init__(self, data: Path, states: Path | None, splits: list[str], encoder: Any = None) -> None:
+        """`encoder` is one to train through (`benchmarks.training.reading.Encoder`), whose code not all depend on."""
         self.graph, self.task = load_graph(data), load_task(data)
         self.known = {name: load_split(data, name, len(self.graph)) for name in splits}
         self._states, self._encoder = states, encoder
@@ -60,7 +55,7 @@ class Material:
         """
         known, graph = self.known[split], self.graph
         states, logits = self._read_states(known, seed)
-        index = self._encoder[0] if self._encoder else None
+        index = self._encoder.index if self._encoder else None
         unchanged = replace(graph, states=states, logits=logits, text_index=index)
         graph = edit(unchanged)
         if labels == "permuted":
@@ -71,7 +66,7 @@ class Material:
             if not len(view.train):
                 raise ValueError("no training student interacts with anybody")
         if self._encoder:
-            view = replace(view, encoder=self._encoder[1])
+            view = replace(view, encoder=self._encoder.trainable)
         if not len(known.hidden):  # a hidden student's neighbors have no label that may be known
             own = torch.full_like(view.labels, -1)
             own[view.train] = view.labels[view.train]
