@@ -271,9 +271,7 @@ def _people(file: Path, layout: Layout) -> tuple[set[str], set[str], list[str]]:
 def _comments(file: Path, everybody: list[str], layout: Layout) -> pd.DataFrame:
     """Comments in time order: sender, receiver, day, discussion, title without names, category."""
     known = Column(str, everybody, "a UID of the table of nodes")
-    kinds: Columns = {"sender": known, "receiver": known} | dict.fromkeys(
-        ["time", "discussion", "title", "category"], str
-    )
+    kinds: Columns = {"sender": known, "receiver": known, "time": str, "discussion": str, "title": str, "category": str}
     table = read_table(file, dict(zip(layout.comments, [*kinds.values(), int], strict=True)))
     written = table[layout.comments[2]]
     time = pd.to_datetime(written, format=layout.time, errors="coerce")
