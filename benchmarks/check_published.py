@@ -189,9 +189,7 @@ def run(
 
 def _dataset(protocol: Protocol, mirror: Path) -> Dataset:
     """The dataset of a protocol with all its splits, from checked raw files."""
-    module = load(protocol.make)
-    folder = raw.folder_for(module, protocol.options, mirror)
-    return module.make(folder, splits=protocol.splits, **protocol.options)
+    return raw.made(load(protocol.make), protocol.splits, protocol.options, mirror)
 
 
 def _scores(reference: Reference, dataset: Dataset, runs: int, cache: Path, where: torch.device) -> list[float]:

@@ -21,8 +21,7 @@ def run(make: str, splits: list[str], options: dict[str, Any], mirror: Path, out
     `labeling.thinned`.
     """
     module, own = load(make), {name: value for name, value in options.items() if name != "labeled"}
-    folder = raw.folder_for(module, own, mirror)
-    dataset = module.make(folder, splits=splits, **own)
+    dataset = raw.made(module, splits, own, mirror)
     if getattr(module, "TEXT", True) is False and any(dataset.graph.texts):
         raise ValueError(f"{make} says TEXT = False, and {sum(map(bool, dataset.graph.texts))} students have one")
     if "labeled" in options:

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from benchmarks.data.dataset import Dataset, random_split
-from benchmarks.data.tables import read_table, unique
+from benchmarks.data.tables import Column, read_table
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -19,8 +19,9 @@ SOURCE = "the export of your learning platform"
 
 def make(raw: Path, splits: Sequence[str], cutoff: int = 28) -> Dataset:
     """Who is still there on day `cutoff`; a split is the number of a random draw."""
-    students = read_table(raw / "students.csv", {"student": str, "dropped_on": float})  # a day, or nothing
-    everybody = unique(raw / "students.csv", students["student"])
+    columns = {"student": Column(), "dropped_on": float}  # a name; a day, or nothing
+    students = read_table(raw / "students.csv", columns, key=["student"])
+    everybody = students["student"]
     students = students[~(students["dropped_on"] <= cutoff)].reset_index(drop=True)
     place = pd.Series(students.index, index=students["student"])
     columns = {"student": str, "answers": str, "day": int, "text": str}  # answers: whom, or nobody

@@ -1,9 +1,11 @@
 """What holds for every dataset file; what each of them means is tested in tests/datasets/."""
 
+import builtins
 import hashlib
+import inspect
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -13,12 +15,15 @@ import pytest
 from conftest import ROOT, learnable
 
 from benchmarks import prepare
-from benchmarks.data.dataset import Dataset, check_classes, random_split
+from benchmarks.data.dataset import REPLICATIONS, TEXTS, Dataset, Split, check_classes, random_split
 from benchmarks.data.storage import load_graph, read_json
-from benchmarks.data.tables import read_table
+from benchmarks.data.tables import Column
+from benchmarks.datasets import synthetic
 from benchmarks.jobs.modules import load
 from benchmarks.jobs.source import literal
+from benchmarks.planning.config import LITERALS
 from sgn.graph import StudentGraph
+from sgn.task import KINDS, Task
 
 MODULES = [f"benchmarks.datasets.{file.stem}" for file in sorted((ROOT / "benchmarks/datasets").glob("[!_]*.py"))]
 RAW = [name for name in MODULES if literal(name, "FOLDER") is not None]
@@ -195,7 +200,8 @@ def test_the_example_takes_ids_and_texts_as_they_stand(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("students", "posts", "message"),
     [
-        ([("a", ""), ("a", 3)], [], "students.csv, row 3: student is 'a' once more"),
+        ([("a", ""), ("a", 3)], [], "students.csv, row 3: student is 'a'; expected each once"),
+        ([("", "")], [], "students.csv, row 2: student is ''; expected a text"),
         ([("a", "soon")], [], "students.csv, row 2: dropped_on is 'soon'; expected a number, or nothing"),
         ([("a", "")], [("a", "", "", "x")], "posts.csv, row 2: day is ''; expected a whole number"),
         ([("a", "")], [("a", "", 1, "x"), ("a", "", "1st", "y")], "posts.csv, row 3: day is '1st'; expected"),
@@ -206,21 +212,6 @@ def test_the_example_says_where_a_table_is_wrong(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         load("examples/my_dataset.py").make(export(tmp_path, students, posts), ["0"])
-
-
-def test_a_table_says_which_column_is_not_there_and_which_number_is_not_whole(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("\ufeffid,n\n01,2\n02,2.5\n", encoding="utf-8")
-    assert read_table(tmp_path / "t.csv", {"id": str, "n": float}).to_dict("list") == {
-        "id": ["01", "02"],
-        "n": [2, 2.5],
-    }
-    with pytest.raises(ValueError, match=r"t\.csv: no column 'day'; there are 'id', 'n'"):
-        read_table(tmp_path / "t.csv", {"day": int})
-    with pytest.raises(ValueError, match=r"t\.csv, row 3: n is '2.5'; expected a whole number"):
-        read_table(tmp_path / "t.csv", {"n": int})
-    (tmp_path / "t.csv").write_text("id,n\n1,2,\n3,4,\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"t\.csv: rows have more cells than the header"):
-        read_table(tmp_path / "t.csv", {"id": str})
 
 
 def test_the_example_builds_its_graph_at_the_cutoff(tmp_path: Path) -> None:
@@ -249,3 +240,32 @@ def test_the_example_builds_its_graph_at_the_cutoff(tmp_path: Path) -> None:
     posts.assign(text=posts["text"].where(posts["day"] <= 28, "later")).to_csv(course / "posts.csv", index=False)
     prepare.run(*asked, tmp_path / "other", tmp_path / "unsealed")
     assert load_graph(tmp_path / "other").texts == graph.texts, "nothing that comes later changes it"
+
+
+GUIDE = re.sub("```.*?```", "", (ROOT / "docs" / "adding-a-dataset.md").read_text(encoding="utf-8"), flags=re.S)
+CODE = re.findall("`([^`]+)`", GUIDE)
+
+
+def fields_of(*kinds: type) -> set[str]:
+    return {field.name for kind in kinds for field in fields(kind)}
+
+
+def test_every_name_in_the_guide_is_there() -> None:
+    rooms = [import_module(f"benchmarks.data.{room}") for room in ("dataset", "edges", "tables", "arrays", "raw")]
+    schema = re.findall(r"(\w+): \{", (ROOT / "config" / "schema.yaml").read_text(encoding="utf-8"))
+    known = fields_of(Dataset, StudentGraph, Split, Task, Column) | {name for room in rooms for name in vars(room)}
+    known |= {*TEXTS, *REPLICATIONS, *KINDS, *LITERALS, *schema, *dir(builtins)}
+    known |= {*inspect.signature(synthetic.make).parameters}
+    known |= {path.stem for folder in ("tables", "figures") for path in (ROOT / "benchmarks" / folder).glob("*.py")}
+    known |= {"make", "needed", "SOURCE", "labeled", "split"}
+    for code in CODE:
+        if "/" in code:
+            assert (ROOT / code).exists() or code == "data/", code
+        elif code != "provenance.json":
+            assert set(re.findall(r"[A-Za-z_]\w*", code)) <= known, code
+
+
+def test_the_guide_names_the_whole_contract() -> None:
+    asked = fields_of(Dataset, Column) | {*TEXTS, *REPLICATIONS, *KINDS, *LITERALS, "SOURCE", "needed"}
+    asked |= {"random_split", "stratified_fold", "named", "merged", "both_ways", "simple", "read_table", "refuse"}
+    assert asked - {"kind"} <= set(CODE) | {code.split("(")[0] for code in CODE}

@@ -8,7 +8,7 @@ import inspect
 import lzma
 import sys
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -84,6 +84,17 @@ def locate(
     for name, expected in files.items():
         _check(folder / name, expected, f"Delete it, or put the right one there, from {source}.")
     return folder
+
+
+def made(module: ModuleType, splits: Sequence[str], options: Mapping[str, Any], mirror: Path) -> Any:
+    """What a dataset module makes of its raw files; of one that is not as it should be, it says where to get it."""
+    folder = folder_for(module, options, mirror)
+    try:
+        return module.make(folder, splits=splits, **options)
+    except RawFileError as error:
+        source = getattr(module, "SOURCE", "where it came from")
+        error.args = (f"{error}. Correct the file, or get it again: {source}",)  # and still from where it was raised
+        raise
 
 
 def folder_for(module: ModuleType, options: Mapping[str, Any], mirror: Path) -> Path | None:
@@ -168,12 +179,9 @@ def tar_files(path: Path) -> Iterator[tuple[str, bytes]]:
                 if content is not None:
                     yield member.name, content.read()
                 elif not member.isdir():
-                    raise RawFileError(
-                        f"{path}: {member.name!r} is a link or a device, and only plain files are read. "
-                        "This is not the official archive: get that one."
-                    )
+                    raise RawFileError(f"{path}: {member.name!r} is a link or a device, and only plain files are read")
     except (tarfile.TarError, lzma.LZMAError, EOFError) as error:
-        raise RawFileError(f"{path} is not a whole tar archive ({error}). Delete it and get it again.") from error
+        raise RawFileError(f"{path} is not a whole tar archive ({error})") from error
 
 
 def _download(url: str, path: Path, expected: str) -> None:

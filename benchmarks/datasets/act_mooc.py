@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import scipy.sparse
 import torch
 
 from benchmarks.data.dataset import Dataset, Split, named, stratified_fold
+from benchmarks.data.raw import RawFileError
+from benchmarks.data.tables import Column, read_table
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -35,7 +36,7 @@ FOLDS, REPETITIONS = 5, 3
 SPLITS = (15, "fixed")  # folds by their number, three times five
 RANGES = {"cutoff": (1, None)}
 FIXED = "fixed"  # the split by student number modulo 5: 0 to 2 train, 3 validates, 4 is tested
-LARGEST = 2**31 - 1  # number in a table
+COUNT = Column(int, range(2**31))
 RESOLUTION = 10**6  # of similarities, so that rounding errors of a machine do not order neighbors
 REMARKS = (
     "The cohort is everybody with an action after the cut-off, for only their outcome is still open. On the day itself "
@@ -167,52 +168,18 @@ def _splits(splits: Sequence[str], labels: np.ndarray, students: np.ndarray) -> 
 
 def _outcomes(file: Path) -> pd.Series:
     """1 for a dropout and 0 for others, by student number."""
-    users = _table(file, ("USERID", "DROPOUT"))
-    repeated, unclear = users["USERID"].duplicated(), users["DROPOUT"] > 1
-    if repeated.any():
-        raise _wrong(file, repeated, f"USERID {users['USERID'][repeated].iloc[0]} stands there again")
-    if unclear.any():
-        raise _wrong(file, unclear, f"DROPOUT {users['DROPOUT'][unclear].iloc[0]} is not 0 or 1")
+    users = read_table(file, {"USERID": COUNT, "DROPOUT": Column(int, (0, 1))}, key=["USERID"])
     return users.set_index("USERID")["DROPOUT"]
 
 
 def _actions(file: Path, students: pd.Index) -> pd.DataFrame:
     """USERID, TARGETID and T_REL of all actions, in the file's order."""
-    actions = _table(file, ("USERID", "TARGETID", "T_REL"))
-    unknown = ~actions["USERID"].isin(students)
-    if unknown.any():
-        raise _wrong(file, unknown, f"USERID {actions['USERID'][unknown].iloc[0]} is not in users.csv")
+    student = Column(int, students, "a USERID of users.csv")
+    actions = read_table(file, {"USERID": student, "TARGETID": COUNT, "T_REL": COUNT})
     first = actions.groupby("USERID")["T_REL"].min().reindex(students)
     if (first != 0).any():  # holds for a student without actions, too
-        raise ValueError(
-            f"{file}: USERID {first.index[first != 0][0]} has no action with T_REL 0, and all clocks start there. "
-            f"Rows are missing, or times are not the students' own. Get the file again: {SOURCE}"
+        raise RawFileError(
+            f"{file}: USERID {first.index[first != 0][0]} has no action with T_REL 0, and all clocks start there: rows "
+            "are missing, or times are not the students' own"
         )
     return actions
-
-
-def _table(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Columns of a CSV file, compressed if its name says so, all of whole numbers."""
-    try:
-        with pa.input_stream(file) as content:
-            table = pd.read_csv(content, index_col=False)
-    except (OSError, ValueError) as error:  # broken compression; a table that is none
-        raise ValueError(f"{file} is not a whole CSV table ({error}). Get it again: {SOURCE}") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"{file} has no column {missing[0]!r}, only {', '.join(table.columns)}. Get it again: {SOURCE}"
-        )
-    for column in columns:
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        wrong = ~numbers.between(0, LARGEST) | (numbers % 1 != 0)
-        if wrong.any():
-            raise _wrong(
-                file, wrong, f"{column} {table[column][wrong].iloc[0]} is not a whole number from 0 to {LARGEST}"
-            )
-    return table[list(columns)].astype(np.int64)
-
-
-def _wrong(file: Path, rows: pd.Series, what: str) -> ValueError:
-    """An error about the first of the marked rows."""
-    return ValueError(f"{file}, row {int(rows.argmax()) + 1} below the header: {what}. Get the file again: {SOURCE}")

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow
 import torch
 
 from benchmarks.data.dataset import Dataset, Split, named
+from benchmarks.data.tables import Column, read_table, refuse
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -39,14 +39,14 @@ INPUTS = {
     "school": {-1: "the only one", 0: "code 0", 1: "code 1"},
 }
 TRAINING, VALIDATION = 50, 67  # the last community that trains, and that validates; those behind are tested
-COMMUNITY, PUPIL = ["community", "student"], range(1, 10_000)
+COMMUNITY, PUPIL = Column(int, range(1, 85)), Column(int, range(1, 10_000))
 STUDENTS = {
-    "community": range(1, 85),
+    "community": COMMUNITY,
     "student": PUPIL,
-    **{name: range(min(codes), max(codes) + 1) for name, codes in INPUTS.items()},
-    "grade": (0, 6, *GRADES),
+    **{name: Column(int, tuple(codes)) for name, codes in INPUTS.items()},
+    "grade": Column(int, (0, 6, *GRADES)),
 }
-FRIENDSHIPS = {"community": range(1, 85), "source": PUPIL, "target": PUPIL, "weight": range(1, 7)}
+FRIENDSHIPS = {"community": COMMUNITY, "source": PUPIL, "target": PUPIL, "weight": Column(int, range(1, 7))}
 REMARKS = (
     "There is no text, so a language model can show nothing here; a template of the attributes is not made.",
     "In a hidden community nobody's grade is known, friends' grades included: what a graph adds is who names whom, how "
@@ -65,7 +65,7 @@ def make(raw: Path, splits: Sequence[str]) -> Dataset:
     training, pupils without a grade included. Raises ValueError for tables with missing columns, values that are no
     code of theirs, unknown or repeated pupils, and friendships with oneself or told twice.
     """
-    pupils = _pupils(raw / "students.csv.zst")
+    pupils = read_table(raw / "students.csv.zst", STUDENTS, key=["community", "student"])
     edges, weights = _edges(raw / "friendships.csv.zst", pupils)
     labels = pupils["grade"].to_numpy() - GRADES[0]
     labels[labels < 0] = -1
@@ -106,51 +106,17 @@ def _split(community: np.ndarray, labels: np.ndarray) -> Split:
     )
 
 
-def _pupils(file: Path) -> pd.DataFrame:
-    """One row a pupil."""
-    pupils = _table(file, STUDENTS)
-    _refuse(file, pupils, pupils.duplicated(COMMUNITY), "this pupil stands there again")
-    return pupils
-
-
 def _edges(file: Path, pupils: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Who named whom [2, E], and how strong the tie is [E]: 1 for the name, 1 for each of five activities together."""
-    ties = _table(file, FRIENDSHIPS)
-    _refuse(file, ties, ties["source"] == ties["target"], "a pupil is their own friend")
-    _refuse(file, ties, ties.duplicated(["community", "source", "target"]), "this friendship stands there again")
-    number = pd.Index(_number(pupils["community"], pupils["student"]))
-    ends = [number.get_indexer(_number(ties["community"], ties[side])) for side in ("source", "target")]
-    for side, end in zip(("source", "target"), ends, strict=True):
-        _refuse(file, ties, pd.Series(end < 0), f"the {side} is not in students.csv.zst")
-    return np.stack(ends).astype(np.int64), ties["weight"].to_numpy(np.float32)
+    ties = read_table(file, FRIENDSHIPS, key=["community", "source", "target"])
+    refuse(file, ties[["source", "target"]], ties["source"] == ties["target"], "two pupils")
+    place = pd.Index(_number(pupils["community"], pupils["student"]))
+    ends = {side: place.get_indexer(_number(ties["community"], ties[side])) for side in ("source", "target")}
+    for side, end in ends.items():
+        refuse(file, ties[["community", side]], end < 0, "a pupil of students.csv.zst")
+    return np.stack(list(ends.values())).astype(np.int64), ties["weight"].to_numpy(np.float32)
 
 
 def _number(community: pd.Series, pupil: pd.Series) -> pd.Series:
     """One number for both."""
-    return community * PUPIL.stop + pupil
-
-
-def _table(file: Path, columns: Mapping[str, Sequence[int]]) -> pd.DataFrame:
-    """Columns of a compressed CSV file as whole numbers out of those that each may hold."""
-    try:
-        table = pd.read_csv(pyarrow.input_stream(str(file), compression="zstd"), low_memory=False)
-    except (OSError, ValueError) as error:  # includes half a file, bytes that are not UTF-8, lines with too many cells
-        raise ValueError(f"{file} is not a whole CSV file in zstd ({error}). Get it again: {SOURCE}") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"{file} has no column {missing[0]!r}, only {', '.join(table.columns)}. Get it again: {SOURCE}"
-        )
-    table = table[list(columns)]
-    for column, allowed in columns.items():
-        wrong = ~pd.to_numeric(table[column], errors="coerce").isin(allowed)
-        _refuse(file, table, wrong, f"{column} is no code from {allowed[0]} to {allowed[-1]}")
-    return table.astype(np.int64)
-
-
-def _refuse(file: Path, table: pd.DataFrame, rows: pd.Series, what: str) -> None:
-    """Raise an error about the first of the marked rows, if there is one."""
-    if rows.any():
-        row = int(rows.argmax())
-        content = ", ".join(f"{name} {value}" for name, value in table.iloc[row].items())
-        raise ValueError(f"{file}, row {row + 1} below the header ({content}): {what}. Get the file again: {SOURCE}")
+    return community * 10_000 + pupil

@@ -18,6 +18,8 @@ import pandas as pd
 import torch
 
 from benchmarks.data.dataset import Dataset, Split, named
+from benchmarks.data.raw import RawFileError
+from benchmarks.data.tables import Column, read_table
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -49,7 +51,7 @@ def make(raw: Path, splits: Sequence[str], draw: Literal["60-20-20", "20-per-cla
     """
     if draw not in DRAWS:
         raise ValueError(f"no draw {draw!r}; there are {', '.join(DRAWS)}")
-    texts = _lines(raw / "data.txt")
+    texts = tuple(read_table(raw / "data.txt", {"abstract": str}, separator="\t", header=False)["abstract"])
     labels = _labels(raw / "group.txt", len(texts))
     edges = _edges(raw / "graph.txt", len(texts))
     words = [text.split() for text in texts]
@@ -109,35 +111,17 @@ def _split(order: np.ndarray, *sides: np.ndarray) -> Split:
     return Split(train, validation, test, hidden=np.array([], np.int64))
 
 
-def _lines(file: Path) -> tuple[str, ...]:
-    """Lines of a text file; blank ones count, for the line number is the paper."""
-    try:
-        return tuple(file.read_text(encoding="ascii").removesuffix("\n").split("\n"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not a text file in ASCII ({error}). Get it again: {SOURCE}") from error
-
-
 def _labels(file: Path, papers: int) -> np.ndarray:
     """Topics [N] int64; -1 for a blank line."""
-    lines = _lines(file)
-    if len(lines) != papers:
-        raise ValueError(f"{file} has {len(lines)} lines for the {papers} of data.txt. Get both again: {SOURCE}")
-    topics = ("", *map(str, range(CLASSES)))
-    for number, line in enumerate(lines, start=1):
-        if line not in topics:
-            raise ValueError(
-                f"{file}, line {number}: {line!r} is no topic from 0 to {CLASSES - 1}. Get it again: {SOURCE}"
-            )
-    return np.array([topics.index(line) - 1 for line in lines], np.int64)
+    topics = read_table(file, {"topic": Column(int, range(CLASSES), empty=True)}, header=False)["topic"]
+    if len(topics) != papers:
+        raise RawFileError(f"{file} has {len(topics)} lines for the {papers} of data.txt")
+    return topics.fillna(-1).to_numpy(np.int64)
 
 
 def _edges(file: Path, papers: int) -> np.ndarray:
     """Pairs [2, E] of papers one of which cites the other, each pair once, smaller number first."""
-    rows = [line.split("\t") for line in _lines(file)]
-    for number, row in enumerate(rows, start=1):
-        if len(row) != 2 or not all(end.isdecimal() and int(end) < papers for end in row):
-            raise ValueError(
-                f"{file}, line {number}: {row} is no pair of papers from 0 to {papers - 1}. Get it again: {SOURCE}"
-            )
-    ends = np.sort(np.array(rows, np.int64), axis=1)
+    paper = Column(int, range(papers))
+    pairs = read_table(file, {"citing": paper, "cited": paper}, separator="\t", header=False)
+    ends = np.sort(pairs.to_numpy(), axis=1)
     return np.unique(ends[ends[:, 0] < ends[:, 1]], axis=0).T

@@ -22,8 +22,9 @@ import scipy.io
 import scipy.sparse
 import torch
 
+from benchmarks.data.arrays import refuse
 from benchmarks.data.dataset import Dataset, Split, named, random_split
-from benchmarks.data.raw import DOWNLOADS
+from benchmarks.data.raw import DOWNLOADS, RawFileError
 from benchmarks.jobs.outcome import NotAvailableError
 from sgn.graph import StudentGraph
 from sgn.task import Task
@@ -188,9 +189,8 @@ def _splits(raw: Path, school: str, labels: np.ndarray) -> dict[str, Split]:
             train, validation, test = (np.sort(arrays[f"{side}_{i}"]).astype(np.int64) for side in SIDES)
             splits[str(i)] = Split(train, validation, test, nobody)
             if not np.array_equal(np.sort(np.concatenate([train, validation, test])), labeled):
-                raise ValueError(
-                    f"{PENN}.mat has a gender of {len(labeled)} members, and {raw / PENN_SPLITS} is about others. "
-                    f"Get {PENN}.mat again: {SOURCE}"
+                raise RawFileError(
+                    f"{PENN}.mat has a gender of {len(labeled)} members, and {raw / PENN_SPLITS} is about others"
                 )
     return splits
 
@@ -201,37 +201,35 @@ def _read(file: Path) -> tuple[scipy.sparse.coo_matrix, np.ndarray]:
     Only the two variables are read, after their types are known: no objects, no functions. What scipy's C code makes
     of a damaged file is not certain, so the checksum is to be right before (`benchmarks.data.raw`).
     """
-
-    def wrong(what: str) -> ValueError:
-        return ValueError(f"{file}: {what}. Get the file again: {SOURCE}")
-
     with file.open("rb") as content:
         try:
             types = {name: kind for name, _, kind in scipy.io.whosmat(content)}
         except Exception as error:  # of half a dozen kinds, for scipy trusts a file to be whole
-            raise wrong(f"not a whole MATLAB 5 file ({error})") from error
+            raise RawFileError(f"{file}: not a whole MATLAB 5 file ({error})") from error
         if types.get("A") != "sparse" or types.get("local_info") not in NUMBERS:
-            raise wrong(f"expected a sparse matrix A and numbers local_info, found {types}")
+            raise RawFileError(f"{file}: expected a sparse matrix A and numbers local_info, found {types}")
         try:
             variables = scipy.io.loadmat(content, variable_names=["A", "local_info"])
             variables["A"].check_format(full_check=True)  # indices outside the matrix would be written outside it
         except Exception as error:
-            raise wrong(f"not a whole MATLAB 5 file ({error})") from error
+            raise RawFileError(f"{file}: not a whole MATLAB 5 file ({error})") from error
     friends, info = scipy.sparse.coo_matrix(variables["A"]), variables["local_info"]
     if friends.shape != (len(info), len(info)) or info.shape[1:] != (len(COLUMNS),):
-        raise wrong(f"A is {friends.shape} and local_info {info.shape}; expected n x n and n x {len(COLUMNS)}")
+        raise RawFileError(
+            f"{file}: A is {friends.shape} and local_info {info.shape}; expected n x n and n x {len(COLUMNS)}"
+        )
     strange = friends.data != 1  # NaN, too
     if strange.any():
         row, column, value = friends.row[strange][0], friends.col[strange][0], friends.data[strange][0]
-        raise wrong(f"row {row}, column {column} (from 0) of A holds {value}; expected 0 and 1 only")
+        raise RawFileError(f"{file}: row {row}, column {column} (from 0) of A holds {value}; expected 0 and 1 only")
     if (friends.row == friends.col).any():
-        raise wrong(f"member {friends.row[friends.row == friends.col][0]} (from 0) is their own friend in A")
+        raise RawFileError(
+            f"{file}: member {friends.row[friends.row == friends.col][0]} (from 0) is their own friend in A"
+        )
     if (friends != friends.T).nnz:
-        raise wrong("A is not symmetric, and friendship is mutual")
+        raise RawFileError(f"{file}: A is not symmetric, and friendship is mutual")
     codes = (info >= 0) & (info < 2**31) & (info == np.floor(info))
-    if not codes.all():
-        row, column = np.argwhere(~codes)[0]
-        raise wrong(f"row {row} (from 0) of local_info has the {COLUMNS[column]} {info[row, column]}, which is no code")
+    refuse(file, "local_info", info, ~codes, "a code from 0 on")
     return friends, info.astype(np.int64)
 
 

@@ -18,6 +18,8 @@ import pandas as pd
 import torch
 
 from benchmarks.data.dataset import Dataset, named, stratified_fold
+from benchmarks.data.raw import RawFileError
+from benchmarks.data.tables import Column, read_table, refuse
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -61,10 +63,9 @@ def make(raw: Path, splits: Sequence[str], substance: Literal["tobacco", "cannab
     before, after = pupils[f"{substance}_{WAVES[-1]}"], pupils[f"{substance}_{OUTCOME}"]
     labels = np.where((before == 1) & after.notna(), after > 1, -1)
     if np.bincount(labels + 1, minlength=3)[1:].min() < FOLDS:
-        raise ValueError(
+        raise RawFileError(
             f"{raw / 'students.csv'}: of the pupils without {substance} at wave {WAVES[-1]}, {(labels == 1).sum()} use "
-            f"it at wave {OUTCOME} and {(labels == 0).sum()} do not; {FOLDS} folds need {FOLDS} of either. "
-            f"Get the file again: {SOURCE}"
+            f"it at wave {OUTCOME} and {(labels == 0).sum()} do not; {FOLDS} folds need {FOLDS} of either"
         )
     x = _features(pupils)
     friends = named_friends[named_friends["wave"].isin(WAVES)].groupby(["source", "target"]).size()
@@ -103,59 +104,21 @@ def _features(pupils: pd.DataFrame) -> pd.DataFrame:
 
 def _pupils(file: Path) -> pd.DataFrame:
     """Sex, age and answers at all waves by pupil number; NaN is a missing one."""
-    answers = {f"{name}_{wave}": levels for name, levels in LEVELS.items() for wave in (*WAVES, OUTCOME)}
-    pupils = _table(file, ("student", "sex_f", "age", *answers))
-    repeated = pupils["student"].duplicated()
-    if repeated.any():
-        raise _wrong(file, repeated, f"student {pupils['student'][repeated].iloc[0]:g} stands there again")
-    _check(file, pupils["student"], pupils["student"].isin(range(1000)), "a number from 0 to 999")
-    _check(file, pupils["sex_f"], pupils["sex_f"].isin([0, 1]), "0 or 1")
-    _check(file, pupils["age"], pupils["age"].between(10, 20) | pupils["age"].isna(), "an age from 10 to 20")
-    for name, levels in answers.items():
-        known = pupils[name].isin(range(1, levels + 1)) | pupils[name].isna()
-        _check(file, pupils[name], known, f"an answer from 1 to {levels}")
-    return pupils.astype({"student": np.int64}).set_index("student")
+    columns = {
+        "student": Column(int, range(1000)),
+        "sex_f": Column(int, (0, 1)),
+        "age": Column(float, range(10, 21), empty=True),
+    }
+    for name, levels in LEVELS.items():
+        columns |= {f"{name}_{wave}": Column(int, range(1, levels + 1), empty=True) for wave in (*WAVES, OUTCOME)}
+    return read_table(file, columns, key=["student"]).set_index("student")
 
 
 def _friends(file: Path, pupils: pd.Index) -> pd.DataFrame:
     """Wave, source and target of all friends named."""
-    friends = _table(file, ("wave", "source", "target", "friend_code"))
-    _check(file, friends["wave"], friends["wave"].isin([*WAVES, OUTCOME]), "a wave from 1 to 3")
-    for side in ("source", "target"):
-        _check(file, friends[side], friends[side].isin(pupils), "a student of students.csv")
-    _check(file, friends["friend_code"], friends["friend_code"].isin([1, 2]), "1, best friend, or 2, friend")
-    own, repeated = friends["source"] == friends["target"], friends.duplicated(["wave", "source", "target"])
-    if own.any():
-        raise _wrong(file, own, f"pupil {friends['source'][own].iloc[0]:g} names herself or himself")
-    if repeated.any():
-        raise _wrong(file, repeated, "the same friend of the same pupil stands there again for this wave")
+    pupil = Column(int, pupils, "a student of students.csv")
+    code = Column(int, (1, 2), "1, best friend, or 2, friend")
+    columns = {"wave": Column(int, (*WAVES, OUTCOME)), "source": pupil, "target": pupil, "friend_code": code}
+    friends = read_table(file, columns, key=["wave", "source", "target"])
+    refuse(file, friends[["source", "target"]], friends["source"] == friends["target"], "two pupils")
     return friends
-
-
-def _table(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Columns of a CSV file as numbers; an empty cell is NaN."""
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False)
-    except ValueError as error:  # includes bytes that are not UTF-8 and lines with too many cells
-        raise ValueError(f"{file} is not a CSV file in UTF-8 ({error}). Get it again: {SOURCE}") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"{file} has no column {missing[0]!r}, only {', '.join(table.columns)}. Get it again: {SOURCE}"
-        )
-    table = table[list(columns)]
-    numbers = table.apply(pd.to_numeric, errors="coerce")
-    for column in columns:
-        _check(file, table[column], numbers[column].notna() | (table[column] == ""), "a number")
-    return numbers
-
-
-def _check(file: Path, column: pd.Series, good: pd.Series, expected: str) -> None:
-    """Raise ValueError for the first value of a column that is not good."""
-    if not good.all():
-        raise _wrong(file, ~good, f"{column.name} {column[~good].iloc[0]} is not {expected}")
-
-
-def _wrong(file: Path, rows: pd.Series, what: str) -> ValueError:
-    """An error about the first of the marked rows."""
-    return ValueError(f"{file}, row {int(rows.argmax()) + 1} below the header: {what}. Get the file again: {SOURCE}")

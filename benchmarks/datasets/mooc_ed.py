@@ -11,7 +11,6 @@ Level 2.
 """
 
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import pandas as pd
 import torch
 
 from benchmarks.data.dataset import Dataset, Split, named, stratified_fold
+from benchmarks.data.tables import Column, Columns, read_table, refuse
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -58,38 +58,25 @@ WORD = re.compile(r"[^\W\d_]+")
 class Layout:
     """How the tables of a run are written: names of columns, and what a time looks like."""
 
-    people: dict[str, str]
-    comments: dict[str, str]
+    people: tuple[str, ...]  # id, staff, expert
+    comments: tuple[str, ...]  # sender, receiver, time, discussion, title, category, number
     time: str
     example: str
 
 
 LAYOUTS = {
     1: Layout(
-        people={"UID": "uid", "Facilitator": "staff", "expert": "expert"},
-        comments={
-            "Sender": "sender",
-            "Receiver": "receiver",
-            "Timestamp": "time",
-            "Discussion Identifier": "discussion",
-            "Discussion Title": "title",
-            "Discussion Category": "category",
-            "Comment ID": "number",
-        },
+        people=("UID", "Facilitator", "expert"),
+        comments=(
+            *("Sender", "Receiver", "Timestamp"),
+            *("Discussion Identifier", "Discussion Title", "Discussion Category", "Comment ID"),
+        ),
         time="%m/%d/%y %H:%M",
         example="4/24/13 16:32",
     ),
     2: Layout(
-        people={"uid": "uid", "facilitator": "staff", "expert": "expert"},
-        comments={
-            "Sender": "sender",
-            "Reciever": "receiver",
-            "Timestamp": "time",
-            "DiscussionID": "discussion",
-            "Title": "title",
-            "Category": "category",
-            "CommentID": "number",
-        },
+        people=("uid", "facilitator", "expert"),
+        comments=("Sender", "Reciever", "Timestamp", "DiscussionID", "Title", "Category", "CommentID"),
         time="%m/%d/%y",
         example="10/24/13",
     ),
@@ -274,38 +261,27 @@ def _edges(before: pd.DataFrame, cohort: pd.Index) -> tuple[np.ndarray, np.ndarr
 
 def _people(file: Path, layout: Layout) -> tuple[set[str], set[str], list[str]]:
     """Ids of staff, of experts (who look like invited guests), and of everybody in the table's order."""
-    people = _table(file, layout.people)
-    repeated = people["uid"].duplicated()
-    if repeated.any():
-        raise _wrong(file, repeated, f"UID {people['uid'][repeated].iloc[0]!r} stands there again")
-    unclear = ~people["staff"].isin(["0", "1"]) | ~people["expert"].isin(["0", "1", "NULL"])
-    if unclear.any():
-        raise _wrong(file, unclear, "Facilitator or expert is not 0 or 1")
-    staff, experts = (set(people["uid"][people[role] == "1"]) for role in ("staff", "expert"))
-    return staff, experts, people["uid"].tolist()
+    kinds = Column(str), Column(str, ("0", "1")), Column(str, ("0", "1", "NULL"))
+    people = read_table(file, dict(zip(layout.people, kinds, strict=True)), key=layout.people[:1])
+    uid, *roles = (people[name] for name in layout.people)
+    staff, experts = (set(uid[role == "1"]) for role in roles)
+    return staff, experts, uid.tolist()
 
 
 def _comments(file: Path, everybody: list[str], layout: Layout) -> pd.DataFrame:
     """Comments in time order: sender, receiver, day, discussion, title without names, category."""
-    comments = _table(file, layout.comments)
-    for side in ("sender", "receiver"):
-        unknown = ~comments[side].isin(everybody)
-        if unknown.any():
-            raise _wrong(file, unknown, f"{side} {comments[side][unknown].iloc[0]!r} is not in the table of nodes")
-    time = pd.to_datetime(comments["time"], format=layout.time, errors="coerce")
-    if time.isna().any():
-        found = comments["time"][time.isna()].iloc[0]
-        raise _wrong(file, time.isna(), f"{found!r} is not a time like {layout.example}")
-    number = pd.to_numeric(comments["number"], errors="coerce")
-    if number.isna().any():
-        raise _wrong(
-            file, number.isna(), f"the comment's ID {comments['number'][number.isna()].iloc[0]!r} is no number"
-        )
+    known = Column(str, everybody, "a UID of the table of nodes")
+    kinds: Columns = {"sender": known, "receiver": known, "time": str, "discussion": str, "title": str, "category": str}
+    table = read_table(file, dict(zip(layout.comments, [*kinds.values(), int], strict=True)))
+    written = table[layout.comments[2]]
+    time = pd.to_datetime(written, format=layout.time, errors="coerce")
+    refuse(file, written, time.isna(), f"a time like {layout.example}")
+    comments = table.set_axis([*kinds, "number"], axis=1)
     comments["day"] = (time.dt.normalize() - time.min().normalize()).dt.days
     comments["title"] = _without_names(comments["title"], comments["category"])
     # comments are numbered in time order, which tells those of a day apart; a row that stands there twice, letter for
     # letter, is one comment
-    return comments.iloc[np.lexsort([number, time])].drop_duplicates()
+    return comments.iloc[np.lexsort([comments["number"], time])].drop_duplicates()
 
 
 def _without_names(titles: pd.Series, categories: pd.Series) -> pd.Series:
@@ -317,22 +293,3 @@ def _without_names(titles: pd.Series, categories: pd.Series) -> pd.Series:
 def _mask(word: re.Match[str]) -> str:
     digest = hashlib.sha256(word[0].lower().encode()).hexdigest()
     return "[name]" if digest[:8] in NAMES else word[0]
-
-
-def _table(file: Path, columns: dict[str, str]) -> pd.DataFrame:
-    """Columns of a CSV file as stripped text, renamed. Text mode turns its bare carriage returns into line ends."""
-    try:
-        table = pd.read_csv(io.StringIO(file.read_text(encoding="utf-8")), dtype=str, keep_default_na=False)
-    except ValueError as error:  # includes bytes that are not UTF-8 and lines with too many cells
-        raise ValueError(f"{file} is not a CSV file in UTF-8 ({error}). Get it again: {SOURCE}") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise ValueError(
-            f"{file} has no column {missing[0]!r}, only {', '.join(table.columns)}. Get it again: {SOURCE}"
-        )
-    return table[list(columns)].apply(lambda column: column.str.strip()).rename(columns=columns)
-
-
-def _wrong(file: Path, rows: pd.Series, what: str) -> ValueError:
-    """An error about the first of the marked rows."""
-    return ValueError(f"{file}, row {int(rows.argmax()) + 1} below the header: {what}. Get the file again: {SOURCE}")

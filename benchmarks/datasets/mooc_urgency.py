@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow
 import torch
 
 from benchmarks.data.dataset import Dataset, Split, named, stratified_fold
+from benchmarks.data.raw import RawFileError
+from benchmarks.data.tables import Column, Columns, read_table
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -35,13 +36,13 @@ SPLITS = (15, "acc", "calc", "design", "gam", "global", "modern", "mythology", "
 FOLDS = 5
 URGENT = 4  # of 7, and above
 NEAREST = 3  # posts before, and as many after
-COLUMNS = {
-    "id": r"\d+",
-    "post_time": r"\d+",
-    "post_text": r"(?s).*\S.*",  # not empty
-    "urgency_1_7": "[1-7]",
-    "course": "|".join(COURSES),
-    "run": "[12]",
+COLUMNS: Columns = {
+    "id": int,
+    "post_time": int,
+    "post_text": Column(str),
+    "urgency_1_7": Column(int, range(1, 8)),
+    "course": Column(str, COURSES),
+    "run": Column(str, ("1", "2")),
 }
 
 
@@ -58,7 +59,7 @@ def make(raw: Path, splits: Sequence[str]) -> Dataset:
     texts = posts["post_text"].str.split().str.join(" ")
     x = _features(posts, texts)
     edges = _edges(posts)
-    courses, labels = posts["course"].to_numpy(), (posts["urgency_1_7"].astype(int) >= URGENT).to_numpy(np.int64)
+    courses, labels = posts["course"].to_numpy(), (posts["urgency_1_7"] >= URGENT).to_numpy(np.int64)
     folds = [name for name in map(str, splits) if name.isdecimal()]
     if folds and len(folds) < len(splits):
         raise ValueError(f"splits {list(splits)} mix courses and folds; give each kind an entry of its own")
@@ -125,30 +126,7 @@ def _leave_out(tested: np.ndarray) -> Split:
 
 def _posts(file: Path) -> pd.DataFrame:
     """Posts by course, run and time."""
-
-    def wrong(what: str) -> ValueError:
-        return ValueError(f"{file}: {what}. Get the file again: {SOURCE}")
-
-    try:
-        with pyarrow.input_stream(file, compression="zstd") as content:
-            posts = pd.read_csv(content, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:  # bytes that are not UTF-8, too many cells; a broken compressed stream
-        raise wrong(f"not a whole CSV file in UTF-8, compressed by zstd ({error})") from error
-    for column, pattern in COLUMNS.items():
-        if column not in posts.columns:
-            raise wrong(f"no column {column!r}, only {', '.join(posts.columns)}")
-        bad = ~posts[column].str.fullmatch(pattern)
-        if bad.any():
-            row = int(bad.argmax())
-            raise wrong(f"row {row + 1} below the header: {column} is {posts[column][row]!r}, not {pattern}")
-    repeated = posts.duplicated(["course", "run", "id"])
-    if repeated.any():
-        row = int(repeated.argmax())
-        raise wrong(
-            f"row {row + 1} below the header: post {posts['id'][row]} of that course and run stands there again"
-        )
-    absent = sorted(set(COURSES) - set(posts["course"]))
-    if absent:
-        raise wrong(f"no post of the course {absent[0]!r}")
-    posts[["id", "post_time"]] = posts[["id", "post_time"]].astype(np.int64)
+    posts = read_table(file, COLUMNS, key=["course", "run", "id"])
+    if absent := sorted(set(COURSES) - set(posts["course"])):
+        raise RawFileError(f"{file}: no post of the course {absent[0]!r}")
     return posts.sort_values(["course", "run", "post_time", "id"], ignore_index=True)

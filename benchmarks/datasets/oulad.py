@@ -17,13 +17,13 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 import scipy.sparse
 import torch
 
 from benchmarks.data.dataset import Dataset, Split, named
+from benchmarks.data.raw import RawFileError
+from benchmarks.data.tables import Column, Columns, read_table, refuse
+from benchmarks.datasets.oulad_edges import alike
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -48,8 +48,6 @@ TASKS = {
 }
 CUTOFFS = (0, 30, 60, 90)
 EDGES = ("none", "region", "day", "clicks")
-NEIGHBORS = 10  # of a student in a constructed graph, at most
-RESOLUTION = 10**6  # of similarities, so that rounding errors of a machine do not order neighbors
 VALIDATION = 0.2  # of the students of 2013
 
 PRESENTATION = ["code_module", "code_presentation"]
@@ -67,8 +65,29 @@ CODES = {
 PROTECTED = ("gender", "age_band", "disability", "imd_band")
 STARTS = {"B": "February", "J": "October"}
 PRESENTATIONS = ("2013B", "2013J", "2014B", "2014J")
-WORDS, NUMBER = pa.string(), pa.int64()
-KEYS = {"code_module": WORDS, "code_presentation": WORDS, "id_student": NUMBER}
+
+COURSE = {"code_module": Column(str), "code_presentation": Column(str, PRESENTATIONS)}
+COUNT, DAY = Column(int, range(2**31)), Column(int, empty=True)
+COLUMNS: dict[str, Columns] = {
+    INFO: {
+        **COURSE,
+        "id_student": int,
+        **dict.fromkeys(["region", "highest_education", "age_band", "gender", "disability"], Column(str)),
+        "imd_band": str,
+        "num_of_prev_attempts": COUNT,
+        "studied_credits": COUNT,
+        "final_result": Column(str, RESULTS),
+    },
+    REGISTRATIONS: {**COURSE, "id_student": int, "date_registration": DAY, "date_unregistration": DAY},
+    PLAN: {**COURSE, "id_assessment": int, "date": DAY},
+    HAND_INS: {
+        "id_student": int,
+        "date_submitted": int,
+        "is_banked": Column(int, (0, 1)),
+        "score": Column(int, range(101), empty=True),
+    },
+    CLICKS: {**COURSE, "id_student": int, "id_site": int, "date": int, "sum_click": Column(int, range(1, 2**31))},
+}
 
 REMARKS = (
     "The text is a template: the codes and counts of the features put into a sentence, hand-ins first.",
@@ -266,8 +285,7 @@ def _edges(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of a presentation who have much in common [2, E], both ways, and how much [E].
 
-    What they have in common is a region, days on which they handed something in, or pages that they opened on a day;
-    its measure is the cosine of two sets, |A and B| / sqrt(|A| |B|).
+    What they have in common is a region, days on which they handed something in, or pages that they opened on a day.
     """
     if edges == "none":
         return np.empty((2, 0), np.int64), np.empty(0, np.float32)
@@ -277,62 +295,15 @@ def _edges(
         "clicks": (log, ["id_site", "day"]),
     }[edges]
     assert shared is not None, "needed() asks for the log of clicks"
-    things = shared.groupby(by).ngroup()
-    places, shape = (shared["node"], things), (len(students), max(len(things), 1))
-    has = scipy.sparse.coo_array((np.ones(len(things)), places), shape).tocsr()
-    has.data[:] = 1  # a page is opened several times
-    pairs, similarities = [], []
-    for nodes in students.groupby(PRESENTATION).indices.values():
-        similar = _similar(has[nodes])
-        ends = np.stack(np.nonzero(_mutual(similar)))
-        pairs.append(nodes[ends])
-        similarities.append(similar[tuple(ends)])
-    found, weights = np.concatenate(pairs, axis=1), np.concatenate(similarities) / RESOLUTION
-    order = np.lexsort(found[::-1])
-    return found[:, order].astype(np.int64), weights[order].astype(np.float32)
-
-
-def _similar(has: scipy.sparse.csr_array) -> np.ndarray:
-    """Cosines of the rows of a 0/1 matrix [m, things] as whole numbers [m, m]; 0 with oneself."""
-    common = (has @ has.T).toarray()
-    size = np.sqrt(np.maximum(common.diagonal(), 1))
-    np.fill_diagonal(common, 0)
-    return np.rint(common / size / size[:, None] * RESOLUTION).astype(np.int64)
-
-
-def _mutual(similar: np.ndarray) -> np.ndarray:
-    """Pairs [m, m] of whom each is among the other's most similar ones.
-
-    Of equally similar ones, those count who are nearest in a circle into which chance puts all, on either side, so
-    that who is near is so for both.
-    """
-    m = len(similar)
-    place = np.random.RandomState(0).permutation(m)
-    ahead = (place - place[:, None]) % m
-    distance = np.minimum(2 * ahead, 2 * (m - ahead) + 1)
-    nearest = np.argpartition(distance - similar * (2 * m), min(NEIGHBORS, m) - 1)[:, :NEIGHBORS]
-    chosen = np.zeros_like(similar, dtype=bool)
-    np.put_along_axis(chosen, nearest, True, axis=1)
-    chosen &= similar > 0
-    return chosen & chosen.T
+    presentations = students.groupby(PRESENTATION).indices.values()
+    return alike(shared["node"], shared.groupby(by).ngroup(), presentations, len(students))
 
 
 def _enrolments(raw: Path, cutoff: int) -> pd.DataFrame:
     """All enrolments, each with its number in the cohort of `cutoff` as "node", -1 for who is not in it."""
-    file, other = raw / INFO, raw / REGISTRATIONS
-    codes = dict.fromkeys(["region", "highest_education", "imd_band", "age_band", "gender", "disability"], WORDS)
-    counts, days = ("num_of_prev_attempts", "studied_credits"), ("date_registration", "date_unregistration")
-    numbers = dict.fromkeys(counts, NUMBER)
-    info = _table(file, KEYS | codes | numbers | {"final_result": WORDS}, optional=["imd_band"])
-    registered = _table(other, KEYS | dict.fromkeys(days, NUMBER), optional=days)
-    for name, table in ((file, info), (other, registered)):
-        _refuse(name, table["id_student"], table.duplicated(ENROLMENT), "each student once in a presentation")
-    for column, allowed in (("final_result", RESULTS), ("code_presentation", PRESENTATIONS)):
-        _refuse(file, info[column], ~info[column].isin(allowed), f"one of {', '.join(allowed)}")
-    for column in counts:
-        _refuse(file, info[column], info[column] < 0, "a count")
-    _joined(other, registered, info[ENROLMENT], ENROLMENT, INFO)
-    everybody = _joined(file, info, registered, ENROLMENT, REGISTRATIONS)
+    info, registered = (read_table(raw / name, COLUMNS[name], key=ENROLMENT) for name in (INFO, REGISTRATIONS))
+    _joined(raw / REGISTRATIONS, registered, info[ENROLMENT], INFO)
+    everybody = _joined(raw / INFO, info, registered, REGISTRATIONS)
     registered_on, left_on = everybody["date_registration"], everybody["date_unregistration"]
     lost = (everybody["final_result"] == "Withdrawn") & left_on.isna()
     there = ~(registered_on > cutoff) & ~(left_on <= cutoff) & ~lost
@@ -341,27 +312,21 @@ def _enrolments(raw: Path, cutoff: int) -> pd.DataFrame:
         node=np.where(there, there.cumsum() - 1, -1),
         year=year,
         start=start,
-        imd_band=everybody["imd_band"].fillna("unknown").replace("10-20", "10-20%"),
+        imd_band=everybody["imd_band"].replace({"": "unknown", "10-20": "10-20%"}),
         date_registration=registered_on.fillna(registered_on[there & (year == "2013")].median()),
     )
 
 
 def _assessments(raw: Path, everybody: pd.DataFrame, cutoff: int) -> tuple[pd.DataFrame, pd.Series]:
     """What the cohort handed in up to the cut-off, in time order; and how many assessments a presentation had due."""
-    file = raw / HAND_INS
-    names = dict.fromkeys(["id_assessment", "id_student", "date_submitted", "is_banked", "score"], NUMBER)
-    handed = _table(file, names, optional=["score"])
-    plan = _table(raw / PLAN, {"id_assessment": NUMBER, "date": NUMBER} | dict.fromkeys(PRESENTATION, WORDS), ["date"])
-    twice = plan["id_assessment"].duplicated()
-    _refuse(raw / PLAN, plan["id_assessment"], twice, "each assessment once")
-    twice = handed.duplicated(["id_assessment", "id_student"])
-    _refuse(file, handed["id_student"], twice, "each student once in an assessment")
-    _refuse(file, handed["is_banked"], ~handed["is_banked"].isin([0, 1]), "0 or 1")
-    _refuse(file, handed["score"], handed["score"].notna() & ~handed["score"].between(0, 100), "0 to 100")
-    handed = _joined(file, handed, plan.rename(columns={"date": "due"}), ["id_assessment"], PLAN)
-    handed = handed.rename(columns={"date_submitted": "day"})
+    file, plan = raw / HAND_INS, read_table(raw / PLAN, COLUMNS[PLAN], key=["id_assessment"])
+    known: Columns = {"id_assessment": Column(int, plan["id_assessment"], f"an assessment of {PLAN}")}
+    handed = read_table(file, known | COLUMNS[HAND_INS], key=["id_assessment", "id_student"])
+    handed = handed.rename(columns={"date_submitted": "day"}).join(
+        plan.rename(columns={"date": "due"}).set_index("id_assessment"), on="id_assessment"
+    )
     so_far = handed[(handed["is_banked"] == 0) & (handed["day"] <= cutoff)]
-    own = _joined(file, so_far, everybody[[*ENROLMENT, "node"]], ENROLMENT, INFO)
+    own = _joined(file, so_far, everybody[[*ENROLMENT, "node"]], INFO)
     return (
         own[own["node"] >= 0].sort_values(["day", "id_assessment"], kind="stable"),
         plan[plan["date"] <= cutoff].groupby(PRESENTATION).size(),
@@ -370,55 +335,15 @@ def _assessments(raw: Path, everybody: pd.DataFrame, cutoff: int) -> tuple[pd.Da
 
 def _log(file: Path, everybody: pd.DataFrame, cutoff: int) -> pd.DataFrame:
     """The cohort's clicks up to the cut-off: node, id_site, day, clicks."""
-    table = _read(file, KEYS | dict.fromkeys(["id_site", "date", "sum_click"], NUMBER))
-    if len(table) != CLICK_ROWS:
-        raise _wrong(file, f"{len(table):,} rows, expected {CLICK_ROWS:,}")
-    so_far = table.filter(pc.field("date") <= cutoff).to_pandas()
-    log = _joined(file, so_far, everybody[[*ENROLMENT, "node"]], ENROLMENT, INFO)
-    none = log[log["sum_click"] < 1]
-    if len(none):
-        raise _wrong(file, f"{none.iloc[0].to_dict()} has sum_click below 1")
-    return log[log["node"] >= 0].rename(columns={"date": "day", "sum_click": "clicks"})
+    log = read_table(file, COLUMNS[CLICKS])
+    if len(log) != CLICK_ROWS:
+        raise RawFileError(f"{file}: {len(log):,} rows; expected {CLICK_ROWS:,}")
+    own = _joined(file, log[log["date"] <= cutoff], everybody[[*ENROLMENT, "node"]], INFO)
+    return own[own["node"] >= 0].rename(columns={"date": "day", "sum_click": "clicks"})
 
 
-def _joined(file: Path, rows: pd.DataFrame, other: pd.DataFrame, on: list[str], where: str) -> pd.DataFrame:
-    """Each row with what `other` knows of it; an error about the first of which it knows nothing."""
-    joined = rows.merge(other, on=on, how="left", indicator="found")
-    unknown = joined[joined["found"] == "left_only"]
-    if len(unknown):
-        key = ", ".join(f"{column} {unknown[column].iloc[0]}" for column in on)
-        raise _wrong(file, f"{key} is not in {where}")
+def _joined(file: Path, rows: pd.DataFrame, other: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Each row with what `other`, the table `where`, knows of its enrolment; the first without one is refused."""
+    joined = rows.merge(other, on=ENROLMENT, how="left", indicator="found").set_axis(rows.index)
+    refuse(file, rows[ENROLMENT], joined["found"] == "left_only", f"an enrolment of {where}")
     return joined.drop(columns="found")
-
-
-def _table(file: Path, columns: dict[str, pa.DataType], optional: Sequence[str] = ()) -> pd.DataFrame:
-    """Columns of a CSV file; only `optional` ones may have empty cells."""
-    return _read(file, columns, optional).to_pandas()
-
-
-def _read(file: Path, columns: dict[str, pa.DataType], optional: Sequence[str] = ()) -> pa.Table:
-    converted = pa.csv.ConvertOptions(
-        include_columns=list(columns), column_types=columns, null_values=[""], strings_can_be_null=True
-    )
-    try:  # one thread, so that an error names the row
-        table = pa.csv.read_csv(file, pa.csv.ReadOptions(use_threads=False), convert_options=converted)
-    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-        raise _wrong(file, f"not the table it should be ({error})") from error
-    for column in columns:
-        if column not in optional and table[column].null_count:
-            row = pc.index(table[column].is_null(), True).as_py() + 1
-            raise _wrong(file, f"row {row} below the header has no {column}")
-    return table
-
-
-def _refuse(file: Path, values: pd.Series, rows: pd.Series, expected: str) -> None:
-    """Raise an error about the first of the marked rows, if there is one."""
-    if rows.any():
-        first = int(rows.argmax())
-        raise _wrong(
-            file, f"row {first + 1} below the header: {values.name} {values.tolist()[first]!r}, expected {expected}"
-        )
-
-
-def _wrong(file: Path, what: str) -> ValueError:
-    return ValueError(f"{file}: {what}. Get the file again: {SOURCE}")

@@ -18,6 +18,8 @@ import pandas as pd
 import torch
 
 from benchmarks.data.dataset import Dataset, stratified_fold
+from benchmarks.data.raw import RawFileError
+from benchmarks.data.tables import Column, read_table, refuse
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -60,6 +62,7 @@ GRADES = (-3, 0, 2, 4, 7, 10, 12)  # the Danish scale
 PASSED = 2
 MISSING = 100  # code of an unknown age or study group, and of no grade
 YOUNGEST = 18  # years
+CODE = Column(int, range(1, MISSING + 1))
 FOLDS = 5
 TEXT = False
 SPLITS = 50  # ten times five folds
@@ -146,67 +149,30 @@ def _named(file: Path, people: int) -> np.ndarray:
     The third value of an arc is 0 where somebody was named in another layer of that survey: such arcs are dropped.
     Without a third value the arc counts.
     """
-    head, marker, rows = file.read_text(encoding="ascii", errors="replace").partition("*Arcs")
-    if head.split()[:2] != ["*Vertices", str(people)] or not marker:
-        raise _wrong(file, f"not a Pajek file that begins with '*Vertices {people}' and has a line '*Arcs'")
-    arcs = pd.Series(rows.strip().splitlines(), dtype=str).str.split(expand=True)
+    lines = [line.strip() for line in file.read_text(encoding="ascii", errors="replace").splitlines()]
+    if lines[:1] != [f"*Vertices {people}"] or "*Arcs" not in lines:
+        raise RawFileError(f"{file}: not a Pajek file that begins with '*Vertices {people}' and has a line '*Arcs'")
+    head = lines.index("*Arcs") + 1
+    arcs = pd.Series(lines[head:], range(head + 1, len(lines) + 1), dtype=str).str.split(expand=True)
     if arcs.shape[1] not in (2, 3):
-        raise _wrong(file, f"an arc of {arcs.shape[1]} values below *Arcs, expected 2 or 3")
-    arcs = arcs.reindex(columns=range(3), fill_value="1").set_axis(["from", "to", "value"], axis=1)
-    arcs["value"] = arcs["value"].fillna("1")
+        raise RawFileError(f"{file}: an arc of {arcs.shape[1]} values below *Arcs; expected 2 or 3")
+    arcs = arcs.reindex(columns=range(3)).fillna({2: "1"}).set_axis(["from", "to", "value"], axis=1)
     for end in ("from", "to"):
         known = arcs[end].isin([str(i) for i in range(1, people + 1)])
-        _refuse(file, arcs[end], ~known, f"below *Arcs: '{end}'", f"an ID of {PEOPLE}")
-    _refuse(file, arcs["value"], ~arcs["value"].isin(["0", "1"]), "below *Arcs: value", "0 or 1")
+        refuse(file, arcs[end], ~known, f"an ID of {PEOPLE}")
+    refuse(file, arcs["value"], ~arcs["value"].isin(["0", "1"]), "0 or 1")
     kept = arcs[(arcs["value"] == "1") & (arcs["from"] != arcs["to"])]
     return np.unique(kept[["from", "to"]].to_numpy(np.int64), axis=0)
 
 
 def _people(raw: Path) -> pd.DataFrame:
     """Everybody who stands in the networks, in the order of their numbers there: ID, attributes, grade and pretest."""
-    people = _numbers(raw / PEOPLE, ("ID", "Gender", "Age", "Cohort", "Course Grade"))
-    pretest = _numbers(raw / PRETEST, ("ID", "fci_pre"))
-    for file, table in ((raw / PEOPLE, people), (raw / PRETEST, pretest)):
-        numbered = table["ID"] == np.arange(1, len(table) + 1)
-        _refuse(file, table["ID"], ~numbered, "below the header: ID", "the number of its row")
+    grade = Column(int, (*GRADES, MISSING))
+    columns = {"Gender": Column(int, (0, 1)), "Age": CODE, "Cohort": CODE, "Course Grade": grade}
+    people = read_table(raw / PEOPLE, {"ID": Column(int), **columns})
+    pretest = read_table(raw / PRETEST, {"ID": Column(int), "fci_pre": Column(int, range(31), empty=True)})
+    for name, table in ((PEOPLE, people), (PRETEST, pretest)):
+        refuse(raw / name, table["ID"], table["ID"] != np.arange(len(table)) + 1, "1, 2, 3 and so on")
     if len(people) != len(pretest):
-        raise _wrong(raw / PRETEST, f"{len(pretest)} people, but {PEOPLE} has {len(people)}")
-    people["fci_pre"] = pretest["fci_pre"]
-    allowed = {
-        "Gender": people["Gender"].isin([0, 1]),
-        "Age": people["Age"].between(1, MISSING),
-        "Cohort": people["Cohort"].between(1, MISSING),
-        "Course Grade": people["Course Grade"].isin([*GRADES, MISSING]),
-        "fci_pre": people["fci_pre"].between(0, 30) | people["fci_pre"].isna(),
-    }
-    for column, fine in allowed.items():
-        file = raw / (PRETEST if column == "fci_pre" else PEOPLE)
-        _refuse(file, people[column], ~fine, f"below the header: {column}", "one of its codes")
-    return people
-
-
-def _numbers(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Columns of a CSV file as numbers, NaN where a cell is empty."""
-    try:
-        table = pd.read_csv(file, dtype=str, encoding="ascii")
-    except ValueError as error:  # includes bytes that are not ASCII and lines with too many cells
-        raise _wrong(file, f"not a CSV file in ASCII ({error})") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise _wrong(file, f"no column {missing[0]!r}, only {', '.join(table.columns)}")
-    numbers = table[list(columns)].apply(pd.to_numeric, errors="coerce")
-    for column in columns:
-        words = numbers[column].isna() & table[column].notna()
-        _refuse(file, table[column], words, f"below the header: {column}", "a number")
-    return numbers
-
-
-def _refuse(file: Path, values: pd.Series, rows: pd.Series, where: str, expected: str) -> None:
-    """Raise an error about the first of the marked rows, if there is one."""
-    if rows.any():
-        first = int(rows.argmax())
-        raise _wrong(file, f"row {first + 1} {where} is {values.tolist()[first]!r}, expected {expected}")
-
-
-def _wrong(file: Path, what: str) -> ValueError:
-    return ValueError(f"{file}: {what}. Get the file again: {SOURCE}")
+        raise RawFileError(f"{raw / PRETEST}: {len(pretest)} people, but {PEOPLE} has {len(people)}")
+    return people.assign(fci_pre=pretest["fci_pre"])

@@ -10,16 +10,18 @@ Classification in Network Data", AI Magazine 29(3), 2008.
 Level 2.
 """
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import scipy.sparse
 import torch
 
+from benchmarks.data.arrays import read_arrays, refuse
 from benchmarks.data.dataset import Dataset, Split, named
+from benchmarks.data.raw import RawFileError
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -33,7 +35,16 @@ FILES = {
 SOURCE = "plain arrays made from the pickles ind.cora.* and ind.citeseer.* of https://github.com/kimiyoung/planetoid"
 
 CLASSES = {"cora": 7, "citeseer": 6}
-ARRAYS = ("x_indptr", "x_indices", "x_data", "x_shape", "y", "edge_index", "train_idx", "val_idx", "test_idx")
+SIDES = ("train_idx", "val_idx", "test_idx")
+ARRAYS = {
+    "x_data": (np.float32, ("words",)),
+    "x_indices": (np.int32, ("words",)),
+    "x_indptr": (np.int64, ("N + 1",)),
+    "x_shape": (np.int64, (2,)),
+    "y": (np.int64, ("N",)),
+    "edge_index": (np.int64, (2, "E")),
+    **{side: (np.int64, (side,)) for side in SIDES},
+}
 
 
 def needed(name: str) -> list[str]:
@@ -51,7 +62,7 @@ def make(raw: Path, splits: Sequence[str], name: Literal["cora", "citeseer"]) ->
     file that does not hold these arrays.
     """
     file = raw / needed(name)[0]
-    arrays = _read(file)
+    arrays = read_arrays(file, ARRAYS)
     x = _bag_of_words(arrays, file)
     labels, edges = arrays["y"], arrays["edge_index"]
     _check(labels, edges, len(x), CLASSES[name], file)
@@ -63,7 +74,7 @@ def make(raw: Path, splits: Sequence[str], name: Literal["cora", "citeseer"]) ->
         weights=torch.ones(2 * edges.shape[1]),
         directed=False,
     )
-    train, validation, test = (_side(arrays[f"{side}_idx"], labels, side, file) for side in ("train", "val", "test"))
+    train, validation, test = (_side(arrays[side], len(x), side, file) for side in SIDES)
     return Dataset(
         graph=graph,
         labels=labels,
@@ -80,17 +91,6 @@ def make(raw: Path, splits: Sequence[str], name: Literal["cora", "citeseer"]) ->
     )
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
-    """The arrays of an archive, none of which may be a pickle."""
-    try:
-        with file.open("rb") as content, np.load(content, allow_pickle=False) as archive:
-            return {name: archive[name] for name in ARRAYS}
-    except (KeyError, ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise _wrong(
-            file, f"expected the plain arrays {', '.join(ARRAYS)}, and reading them failed ({error})"
-        ) from error
-
-
 def _bag_of_words(arrays: dict[str, np.ndarray], file: Path) -> np.ndarray:
     """Rows [N, F] float32 that sum to one, or to zero where a paper has no word."""
     parts = arrays["x_data"], arrays["x_indices"], arrays["x_indptr"]
@@ -98,38 +98,25 @@ def _bag_of_words(arrays: dict[str, np.ndarray], file: Path) -> np.ndarray:
         words = scipy.sparse.csr_matrix(parts, shape=tuple(arrays["x_shape"]))
         words.check_format(full_check=True)  # indices outside the matrix would be read outside it
     except (ValueError, TypeError) as error:
-        raise _wrong(file, f"x is no sparse matrix ({error})") from error
-    dense = words.toarray().astype(np.float32)
-    if not np.isin(dense, (0, 1)).all():
-        row, column = np.argwhere(~np.isin(dense, (0, 1)))[0]
-        raise _wrong(file, f"x[{row}, {column}] is {dense[row, column]}; expected 0 and 1 only")
+        raise RawFileError(f"{file}: x is no sparse matrix ({error})") from error
+    dense = words.toarray()
+    refuse(file, "x", dense, ~np.isin(dense, (0, 1)), "0 or 1")
     return dense / dense.sum(1, keepdims=True).clip(min=1)
 
 
 def _check(labels: np.ndarray, edges: np.ndarray, papers: int, classes: int, file: Path) -> None:
-    """Raise ValueError for labels or edges that cannot belong to `papers` papers."""
-    if labels.shape != (papers,) or edges.shape[:1] != (2,) or edges.ndim != 2:
-        raise _wrong(file, f"y is {labels.shape} and edge_index {edges.shape} for {papers} papers")
-    if labels.dtype != np.int64 or edges.dtype != np.int64:
-        raise _wrong(file, f"y is {labels.dtype} and edge_index {edges.dtype}; expected int64")
-    strange = (labels < -1) | (labels >= classes)
-    if strange.any():
-        raise _wrong(file, f"y[{strange.argmax()}] is {labels[strange][0]}; topics are 0 to {classes - 1}, -1 is none")
-    outside = ((edges < 0) | (edges >= papers)).any(0)
-    if outside.any():
-        raise _wrong(file, f"edge {outside.argmax()} joins {edges[:, outside][:, 0].tolist()}, of {papers} papers")
-    if (edges[0] >= edges[1]).any() or np.unique(edges, axis=1).shape != edges.shape:
-        raise _wrong(
-            file, "edge_index holds a paper with itself, a pair twice, or a pair whose first is not the smaller"
-        )
+    """Raise RawFileError for labels or edges that cannot belong to `papers` papers."""
+    if len(labels) != papers:
+        raise RawFileError(f"{file}: y has {len(labels)} topics for {papers} papers")
+    refuse(file, "y", labels, (labels < -1) | (labels >= classes), f"a topic from 0 to {classes - 1}, or -1 for none")
+    refuse(file, "edge_index", edges, (edges < 0) | (edges >= papers), f"a paper from 0 to {papers - 1}")
+    wrong = (edges[0] >= edges[1]) | pd.DataFrame(edges.T).duplicated().to_numpy()
+    refuse(file, "edge_index.T", edges.T, wrong, "two papers, the smaller first, and each pair once")
 
 
-def _side(ids: np.ndarray, labels: np.ndarray, side: str, file: Path) -> np.ndarray:
+def _side(ids: np.ndarray, papers: int, side: str, file: Path) -> np.ndarray:
     """Ids of one side of the split, sorted."""
-    if ids.ndim != 1 or not len(ids) or ids.dtype != np.int64 or ids.min() < 0 or ids.max() >= len(labels):
-        raise _wrong(file, f"{side}_idx is no list of papers from 0 to {len(labels) - 1}")
+    if not len(ids):
+        raise RawFileError(f"{file}: {side} is empty")
+    refuse(file, side, ids, (ids < 0) | (ids >= papers), f"a paper from 0 to {papers - 1}")
     return np.sort(ids)
-
-
-def _wrong(file: Path, what: str) -> ValueError:
-    return ValueError(f"{file}: {what}. Get the file again: {SOURCE}")

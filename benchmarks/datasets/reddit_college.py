@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import torch
 
 from benchmarks.data.dataset import Dataset, Split, named
-from benchmarks.datasets.reddit_threads import COLUMNS, DAY, END, NUMBERS, OPTIONAL, START, check, posts_of, wrong
+from benchmarks.data.tables import read_table
+from benchmarks.datasets.reddit_threads import COLUMNS, DAY, END, OPTIONAL, START, check, posts_of
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -76,9 +76,11 @@ def make(raw: Path, splits: Sequence[str], cutoff: int = 42, threads: str | None
         raise ValueError(
             f"cutoff = {cutoff}; expected 1 to {LATEST} days, so that the {HORIZON} days after it are known"
         )
-    posts = posts_of(raw / threads) if threads else _posts(raw / "posts.csv.zst")
+    file = raw / (threads or "posts.csv.zst")
+    posts = posts_of(file) if threads else read_table(file, COLUMNS)
     remarks = (*REMARKS, UNLIKE) if threads and not _pinned(posts) else REMARKS
-    posts = posts.fillna(dict.fromkeys(OPTIONAL, -1)).astype(dict.fromkeys(NUMBERS, np.int64))
+    posts = posts.fillna(dict.fromkeys(OPTIONAL, -1)).astype(dict.fromkeys(OPTIONAL, np.int64))
+    check(file, posts)
     posts["author_id"] = posts["author_id"].where(~posts["text"].isin(GONE), -1)  # as removal leaves most of them
     now = START + cutoff * DAY
     before, after = posts[posts["time"] < now], posts[posts["time"].between(now, now + HORIZON * DAY - 1)]
@@ -162,25 +164,3 @@ def _split(authors: np.ndarray) -> Split:
 
 def _pinned(posts: pd.DataFrame) -> bool:
     return hashlib.sha256(posts.to_csv(index=False, lineterminator="\n").encode()).hexdigest() == UNPACKED
-
-
-def _posts(file: Path) -> pd.DataFrame:
-    """The table; NA where a number is missing that may be."""
-    try:
-        with pa.input_stream(file, compression="zstd") as content:
-            posts = pd.read_csv(content, dtype=str, keep_default_na=False, index_col=False)
-    except (OSError, ValueError) as error:  # broken compression; bytes that are not UTF-8; a table that is none
-        raise ValueError(f"{file} is not a whole CSV table ({error}). Get it again: {SOURCE}") from error
-    missing = [column for column in COLUMNS if column not in posts.columns]
-    if missing:
-        raise ValueError(
-            f"{file} has no column {missing[0]!r}, only {', '.join(posts.columns)}. Get it again: {SOURCE}"
-        )
-    for column in NUMBERS:
-        whole = posts[column].str.fullmatch(r"-?\d{1,12}")
-        bad = ~whole & ~((posts[column] == "") & (column in OPTIONAL))
-        if bad.any():
-            raise wrong(file, bad, f"{column} {posts[column][bad].iloc[0]!r} is not a whole number")
-        posts[column] = pd.to_numeric(posts[column].where(whole)).astype("Int64")
-    check(posts, file)
-    return posts[list(COLUMNS)]

@@ -9,19 +9,33 @@ Level 2.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.data.tables import Column, Columns, refuse
+
 SOURCE = "https://github.com/emorynlp/reddit-college at commit 86b4acbf92d8c2c8642bba91be93acacdb8b95fb"
 COMMUNITIES = ("College", "GradSchool", "CollegeMajors")
 DAY = 86_400  # seconds
 START, END = 1_632_096_000, 1_639_958_400  # 20 September and 20 December 2021, 0:00 UTC, in Unix seconds
-NUMBERS = ("post_id", "thread_id", "parent_id", "author_id", "time", "depth", "upvotes", "bot")
+NUMBER = Column(int, range(2**31))
 OPTIONAL = ("parent_id", "author_id")  # empty for a first post, and for an account that was deleted
-COLUMNS = (*NUMBERS[:4], "community", *NUMBERS[4:], "title", "text")
+COLUMNS: Columns = {
+    "post_id": NUMBER,
+    "thread_id": NUMBER,
+    **dict.fromkeys(OPTIONAL, replace(NUMBER, empty=True)),
+    "community": Column(str, COMMUNITIES),
+    "time": Column(int, range(START, END)),
+    "depth": NUMBER,
+    "upvotes": int,
+    "bot": Column(int, (0, 1)),
+    "title": str,
+    "text": str,
+}
 
 BOT = re.compile(r"^AutoModerator$|(?i:(?:^|[_-])bot$|[a-z]Bot$|RemindMe|SmileBot|haikusbot|sneakpeek)")
 MASKS = {  # in this order
@@ -68,43 +82,17 @@ def posts_of(folder: Path) -> pd.DataFrame:
     for column in ("title", "text"):
         posts[column] = _masked(posts[column], taken)
     posts["text"] = posts["text"].where(posts["bot"] == 0, "")
-    posts = posts.astype(dict.fromkeys(NUMBERS, "Int64"))[list(COLUMNS)]
-    check(posts, folder)
-    return posts
+    return posts.astype(dict.fromkeys(OPTIONAL, "Int64"))[list(COLUMNS)]
 
 
-def check(posts: pd.DataFrame, where: Path) -> None:
-    """Raise ValueError, with `where` in its message, for the first row of a table that cannot be."""
-    row, parent, thread = (posts[name] for name in ("post_id", "parent_id", "thread_id"))
-    first = posts["depth"] == 0
-    conditions = {
-        "post_id": row == np.arange(len(posts)),
-        "time": posts["time"].between(posts["time"].shift(fill_value=START), END - 1),
-        "community": posts["community"].isin(COMMUNITIES),
-        "bot": posts["bot"].isin([0, 1]),
-        "parent_id": (parent.isna() & first) | (parent.between(0, row - 1) & ~first),
-        "thread_id": thread.isin(row[first]) & (thread <= row),
-        "author_id": posts["author_id"].isna() | (posts["author_id"] >= 0),
-    }
-    expected = {
-        "post_id": "the number of the row, from 0",
-        "time": f"from {START} to {END - 1} and at or after the row before",
-        "community": f"one of {', '.join(COMMUNITIES)}",
-        "bot": "0 or 1",
-        "parent_id": "an earlier post, or empty for a thread's first post (depth 0) alone",
-        "thread_id": "a thread's first post (depth 0)",
-        "author_id": "a number from 0, or empty",
-    }
-    for column, good in conditions.items():
-        bad = ~good.fillna(False).astype(bool)
-        if bad.any():
-            value = posts[column][bad].iloc[0]
-            raise wrong(where, bad, f"{column} {'(empty)' if pd.isna(value) else value} is not {expected[column]}")
-
-
-def wrong(where: Path, rows: pd.Series, what: str) -> ValueError:
-    """An error about the first of the marked rows."""
-    return ValueError(f"{where}, row {int(rows.to_numpy().argmax()) + 1} of the table: {what}. Get it again: {SOURCE}")
+def check(where: Path, posts: pd.DataFrame) -> None:
+    """Raise RawFileError for the first post that does not fit to the others; an absent parent is -1 here."""
+    post, parent, thread, first = posts["post_id"], posts["parent_id"], posts["thread_id"], posts["depth"] == 0
+    above = np.where(first, parent == -1, parent.between(0, post - 1))
+    refuse(where, post, post != np.arange(len(posts)), "0, 1, 2 and so on")
+    refuse(where, posts["time"], posts["time"] < posts["time"].shift(fill_value=START), "no time before that above")
+    refuse(where, posts[["depth", "parent_id"]], ~above, "an earlier post, and none (-1) for depth 0 alone")
+    refuse(where, thread, ~thread.isin(post[first]) | (thread > post), "a thread's first post (depth 0)")
 
 
 def _files(folder: Path) -> list[Path]:

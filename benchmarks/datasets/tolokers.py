@@ -10,13 +10,14 @@ Annotators", 2023, https://doi.org/10.5281/zenodo.7620795.
 Level 2.
 """
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
+from benchmarks.data.arrays import read_arrays, refuse
 from benchmarks.data.dataset import Dataset, Split, named
 from sgn.graph import StudentGraph
 from sgn.task import Task
@@ -34,6 +35,12 @@ FEATURES = (*ANSWERS, *EDUCATION, "English in the profile", "English tested")
 TEXT = False
 SPLITS = 10
 SIDES = ("train", "val", "test")
+ARRAYS = {
+    "node_features": (np.float32, ("N", len(FEATURES))),
+    "node_labels": (np.int64, ("N",)),
+    "edges": (np.int64, ("E", 2)),
+    **{f"{side}_masks": (np.bool_, (SPLITS, "N")) for side in SIDES},
+}
 
 
 def make(raw: Path, splits: Sequence[str], education: bool = True) -> Dataset:
@@ -44,8 +51,7 @@ def make(raw: Path, splits: Sequence[str], education: bool = True) -> Dataset:
     these arrays.
     """
     file = raw / "tolokers.npz"
-    arrays = _read(file)
-    x, labels, edges = (arrays[name] for name in ("node_features", "node_labels", "edges"))
+    x, labels, edges, *masks = read_arrays(file, ARRAYS).values()
     _check(x, labels, edges, file)
     kept = [name for name in FEATURES if education or name not in EDUCATION]
     ends = np.concatenate([edges, edges[:, ::-1]]).T
@@ -63,7 +69,7 @@ def make(raw: Path, splits: Sequence[str], education: bool = True) -> Dataset:
         target="is banned",
         text="none",
         replication="folds",
-        splits=named(splits, {str(i): _split(arrays, i, file) for i in range(SPLITS)}),
+        splits=named(splits, {str(i): _split(*(mask[i] for mask in masks)) for i in range(SPLITS)}),
         remarks=(
             "Crowd workers are nodes, not students.",
             "The four rates are measured up to the end, so they are in part a consequence of a ban.",
@@ -72,51 +78,17 @@ def make(raw: Path, splits: Sequence[str], education: bool = True) -> Dataset:
     )
 
 
-def _read(file: Path) -> dict[str, np.ndarray]:
-    """The arrays of the archive, none of which may be a pickle."""
-    names = ("node_features", "node_labels", "edges", *(f"{side}_masks" for side in SIDES))
-    try:
-        with file.open("rb") as content, np.load(content, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
-    except (KeyError, ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise _wrong(
-            file, f"expected the plain arrays {', '.join(names)}, and reading them failed ({error})"
-        ) from error
-
-
 def _check(x: np.ndarray, labels: np.ndarray, edges: np.ndarray, file: Path) -> None:
-    """Raise ValueError for arrays that are not of one graph."""
-    if x.shape != (len(labels), len(FEATURES)) or x.dtype != np.float32:
-        raise _wrong(file, f"node_features is {x.dtype} {x.shape}; expected float32 {(len(labels), len(FEATURES))}")
-    if not np.isfinite(x).all():
-        row, column = np.argwhere(~np.isfinite(x))[0]
-        raise _wrong(file, f"node_features[{row}, {column}] is {x[row, column]}")
-    strange = ~np.isin(labels, (0, 1))
-    if strange.any():
-        raise _wrong(file, f"node_labels[{strange.argmax()}] is {labels[strange][0]}; expected 0 and 1")
-    if labels.dtype != np.int64:
-        raise _wrong(file, f"node_labels is {labels.dtype}; expected int64")
-    if edges.shape[1:] != (2,) or edges.dtype != np.int64:
-        raise _wrong(file, f"edges is {edges.dtype} {edges.shape}; expected int64 pairs")
-    outside = ((edges < 0) | (edges >= len(x))).any(1)
-    if outside.any():
-        raise _wrong(file, f"edge {outside.argmax()} joins {edges[outside][0].tolist()}, of {len(x)} workers")
-    low, high = edges.min(1), edges.max(1)
-    if (low == high).any():
-        raise _wrong(file, f"edge {(low == high).argmax()} joins worker {low[low == high][0]} with themselves")
-    if len(np.unique(low * len(x) + high)) != len(edges):
-        raise _wrong(file, "edges holds a pair twice, and each is expected once")
+    """Raise RawFileError for arrays that are not of one graph."""
+    refuse(file, "node_features", x, ~np.isfinite(x), "a number")
+    refuse(file, "node_labels", labels, ~np.isin(labels, (0, 1)), "0 or 1")
+    refuse(file, "edges", edges, (edges < 0) | (edges >= len(x)), f"a worker from 0 to {len(x) - 1}")
+    low, high = np.sort(edges, axis=1).T
+    refuse(file, "edges", edges, low == high, "two workers")
+    refuse(file, "edges", edges, pd.Series(low * len(x) + high).duplicated().to_numpy(), "each pair once")
 
 
-def _split(arrays: dict[str, np.ndarray], number: int, file: Path) -> Split:
-    """Split `number` of the authors' masks [10, N]."""
-    masks = [arrays[f"{side}_masks"] for side in SIDES]
-    expected = (SPLITS, len(arrays["node_labels"]))
-    if any(mask.shape != expected or mask.dtype != bool for mask in masks):
-        raise _wrong(file, f"masks are {[mask.shape for mask in masks]}; expected {expected} of true and false")
-    train, validation, test = (np.flatnonzero(mask[number]) for mask in masks)
+def _split(*masks: np.ndarray) -> Split:
+    """One of the authors' splits, of three masks [N]."""
+    train, validation, test = map(np.flatnonzero, masks)
     return Split(train, validation, test, hidden=np.array([], np.int64))
-
-
-def _wrong(file: Path, what: str) -> ValueError:
-    return ValueError(f"{file}: {what}. Get the file again: {SOURCE}")

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.data.dataset import Dataset, Split, named
-from benchmarks.data.raw import tar_files
+from benchmarks.data.raw import RawFileError, tar_files
 from sgn.graph import StudentGraph
 from sgn.task import Task
 
@@ -106,7 +106,7 @@ def make(raw: Path, splits: Sequence[str], validation_seed: int = 0) -> Dataset:
     archive = raw / "webkb.tar.xz"
     pages = list(_pages(archive))
     if not pages:
-        raise ValueError(f"{archive} holds no page of {', '.join(UNIVERSITIES)}: it is not the four universities' set")
+        raise RawFileError(f"{archive} holds no page of {', '.join(UNIVERSITIES)}")
     addresses = [page.address for page in pages]
     labels = np.array([CLASSES.index(p.kind) if p.kind in CLASSES else -1 for p in pages], np.int64)
     universities = np.array([page.university for page in pages])
@@ -138,9 +138,7 @@ def _pages(archive: Path) -> Iterator[Page]:
     for name, content in tar_files(archive):
         parts = name.split("/")  # webkb/<class>/<university>/<URL with ^ for />
         if len(parts) != 4 or parts[1] not in (*CLASSES, *CONTEXT) or parts[2] not in (*UNIVERSITIES, ELSEWHERE):
-            raise ValueError(
-                f"{archive}: member {name!r} is not webkb/<class>/<university>/<URL>; get the archive from {SOURCE}"
-            )
+            raise RawFileError(f"{archive}: member {name!r} is not webkb/<class>/<university>/<URL>")
         if parts[2] != ELSEWHERE:
             document = content.decode("latin-1")
             # directory listings and a few old servers came without a header: those files start with a tag

@@ -207,8 +207,8 @@ def nothing(content: dict[str, Any]) -> None:
         (own_friend, r"member 0 \(from 0\) is their own friend"),
         (weighted, r"row \d+, column \d+ \(from 0\) of A holds 2.0; expected 0 and 1"),
         (too_few, r"A is \(60, 60\) and local_info \(50, 7\)"),
-        (negative, r"row 7 \(from 0\) of local_info has the major -1.0, which is no code"),
-        (no_number, r"row 8 \(from 0\) of local_info has the year nan, which is no code"),
+        (negative, r"local_info\[7, 2\] is -1.0; expected a code from 0"),
+        (no_number, r"local_info\[8, 5\] is nan; expected a code from 0"),
         (dense, "expected a sparse matrix A and numbers local_info"),
         (an_object, "expected a sparse matrix A and numbers local_info"),
         (nothing, "expected a sparse matrix A and numbers local_info"),
@@ -218,7 +218,7 @@ def nothing(content: dict[str, Any]) -> None:
 def test_bad_files(tmp_path: Path, spoil: Callable[[dict[str, Any]], None], message: str) -> None:
     content = college()
     spoil(content)
-    with pytest.raises(ValueError, match=rf"Reed98\.mat: {message}.*Get the file again"):
+    with pytest.raises(ValueError, match=rf"Reed98\.mat: {message}"):
         facebook100.make(saved(tmp_path, content), [], school="Reed98")
 
 
@@ -227,7 +227,7 @@ def test_refuses_what_is_no_matlab_5_file(tmp_path: Path) -> None:
     whole = file.read_bytes()
     for content in (b"", b"not MATLAB" * 100, whole[:200], whole[: len(whole) // 2]):
         file.write_bytes(content)
-        with pytest.raises(ValueError, match=r"Reed98\.mat: .*Get the file again"):
+        with pytest.raises(ValueError, match=r"Reed98\.mat: "):
             facebook100.make(tmp_path, [], school="Reed98")
 
 

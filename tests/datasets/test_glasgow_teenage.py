@@ -152,58 +152,59 @@ def test_too_few_to_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "column", "value", "message"),
     [
-        (7, "student", 3, "row 8 below the header: student 3 stands there again"),
-        (7, "student", -1, "row 8 below the header: student -1.* is not a number from 0"),
-        (7, "student", "", "row 8 below the header: student nan is not a number from 0"),
-        (7, "sex_f", "", "row 8 below the header: sex_f nan is not 0 or 1"),
-        (7, "age", 133, "row 8 below the header: age 133.* is not an age"),
-        (7, "tobacco_1", 4, "row 8 below the header: tobacco_1 4.* is not an answer from 1 to 3"),
-        (7, "alcohol_2", 0, "row 8 below the header: alcohol_2 0.* is not an answer from 1 to 5"),
-        (7, "cannabis_3", 1.5, "row 8 below the header: cannabis_3 1.5 is not an answer from 1 to 4"),
-        (7, "cannabis_1", "often", "row 8 below the header: cannabis_1 often is not a number"),
-        (7, "cannabis_1", "NA", "row 8 below the header: cannabis_1 NA is not a number"),
+        (7, "student", 3, "row 9: student is 3; expected each once"),
+        (7, "student", -1, "row 9: student is '-1'; expected a whole number from 0"),
+        (7, "student", "", "row 9: student is ''; expected a whole number from 0"),
+        (7, "sex_f", "", "row 9: sex_f is ''; expected one of 0, 1"),
+        (7, "age", 133, "row 9: age is '133'; expected a number from 10 to 20, or nothing"),
+        (7, "tobacco_1", 4, "row 9: tobacco_1 is '4'; expected a whole number from 1 to 3, or nothing"),
+        (7, "alcohol_2", 0, "row 9: alcohol_2 is '0'; expected a whole number from 1 to 5"),
+        (7, "cannabis_3", 1.5, "row 9: cannabis_3 is '1.5'; expected a whole number from 1 to 4"),
+        (7, "cannabis_1", "often", "row 9: cannabis_1 is 'often'; expected a whole number"),
+        (7, "cannabis_1", "NA", "row 9: cannabis_1 is 'NA'; expected a whole number"),
     ],
 )
 def test_bad_pupils(tmp_path: Path, row: int, column: str, value: object, message: str) -> None:
     pupils, friends = school()
     pupils = pupils.astype(object)
     pupils.loc[row, column] = value
-    with pytest.raises(ValueError, match=rf"students\.csv, {message}.*Get the file again"):
+    with pytest.raises(ValueError, match=rf"students\.csv, {message}"):
         glasgow_teenage.make(saved(tmp_path, pupils, friends), [])
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ((4, 0, 1, 1), "wave 4 is not a wave from 1 to 3"),
-        ((1, 0, 99, 1), "target 99 is not a student of students.csv"),
-        ((1, 99, 0, 1), "source 99 is not a student of students.csv"),
-        ((1, 3, 4, 10), "friend_code 10 is not 1, best friend, or 2, friend"),
-        ((1, 3, 3, 1), "pupil 3 names herself or himself"),
-        ((1, 0, 1, 2), "the same friend of the same pupil stands there again for this wave"),
+        ((4, 0, 1, 1), "wave is '4'; expected one of 1, 2, 3"),
+        ((1, 0, 99, 1), "target is '99'; expected a student of students.csv"),
+        ((1, 99, 0, 1), "source is '99'; expected a student of students.csv"),
+        ((1, 3, 4, 10), "friend_code is '10'; expected 1, best friend, or 2, friend"),
+        ((1, 3, 3, 1), "source is 3, target is 3; expected two pupils"),
+        ((1, 0, 1, 2), "wave is 1, source is 0, target is 1; expected each once"),
     ],
     ids=["wave", "target", "source", "code", "own", "again"],
 )
 def test_bad_friends(tmp_path: Path, more: tuple[int, ...], message: str) -> None:
     pupils, friends = school()
     friends.loc[len(friends)] = more
-    with pytest.raises(
-        ValueError, match=rf"friendship_edges\.csv, row 6 below the header: {message}.*Get the file again"
-    ):
+    with pytest.raises(ValueError, match=rf"friendship_edges\.csv, row 7: {message}"):
         glasgow_teenage.make(saved(tmp_path, pupils, friends), [])
 
 
 def test_tables_that_are_none(tmp_path: Path) -> None:
     spoilers: list[tuple[Callable[[bytes], bytes], str]] = [
-        (lambda content: b"", "is not a CSV file in UTF-8"),
-        (lambda content: b"\xff\xfe" + content, "is not a CSV file in UTF-8"),
-        (lambda content: content + b"1,2,3,4,5,6\n", "is not a CSV file in UTF-8"),
-        (lambda content: content.replace(b"target", b"friend"), "has no column 'target', only wave, source, friend"),
+        (lambda content: b"", " is not a whole table in UTF-8"),
+        (lambda content: b"\xff\xfe" + content, " is not a whole table in UTF-8"),
+        (lambda content: content + b"1,2,3,4,5,6\n", " is not a whole table in UTF-8"),
+        (
+            lambda content: content.replace(b"target", b"friend"),
+            ": expected one column 'target'; there are wave, source, friend",
+        ),
     ]
     for spoil, message in spoilers:
         file = saved(tmp_path, *school()) / EDGES
         file.write_bytes(spoil(file.read_bytes()))
-        with pytest.raises(ValueError, match=rf"(?s)friendship_edges\.csv {message}.*Get it again"):
+        with pytest.raises(ValueError, match=rf"(?s)friendship_edges\.csv{message}"):
             glasgow_teenage.make(tmp_path, [])
 
 

@@ -170,38 +170,41 @@ def test_weeks_without_a_survey_are_refused(tmp_path: Path, week: int) -> None:
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        ({"Course_Grade": (4, "5")}, "row 4 below the header: Course Grade is 5"),
-        ({"Course_Grade": (4, "")}, "row 4 below the header: Course Grade is nan"),
-        ({"Gender": (2, "2")}, "row 2 below the header: Gender is 2"),
-        ({"Age": (2, "x")}, "row 2 below the header: Age is 'x', expected a number"),
-        ({"fci_pre": (2, "31")}, r"fci_pre_sog\.csv: row 2 below the header: fci_pre is 31"),
-        ({"ID": (2, "1")}, "row 2 below the header: ID is 1, expected the number of its row"),
+        ({"Course_Grade": (4, "5")}, "row 5: Course Grade is '5'; expected one of -3, 0, 2"),
+        ({"Course_Grade": (4, "")}, "row 5: Course Grade is ''"),
+        ({"Gender": (2, "2")}, "row 3: Gender is '2'"),
+        ({"Age": (2, "x")}, "row 3: Age is 'x'; expected a whole number from 1 to 100"),
+        (
+            {"fci_pre": (2, "31")},
+            r"fci_pre_sog\.csv, row 3: fci_pre is '31'; expected a whole number from 0 to 30, or nothing",
+        ),
+        ({"ID": (2, "1")}, "row 3: ID is 1; expected 1, 2, 3 and so on"),
     ],
     ids=["grade", "no grade", "gender", "age", "pretest", "id"],
 )
 def test_bad_cells_are_refused(tmp_path: Path, cells: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=f"{message}.*Get the file again"):
+    with pytest.raises(ValueError, match=message):
         physics_passfail.make(course(tmp_path, **cells), [], week=36)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (pajek("1 2 1\n1 31 1"), "row 2 below \\*Arcs: 'to' is '31', expected an ID of"),
-        (pajek("0 2 1"), "row 1 below \\*Arcs: 'from' is '0'"),
-        (pajek("1 2 NaN"), "row 1 below \\*Arcs: value is 'NaN', expected 0 or 1"),
-        (pajek("1 2 1\n3"), "row 2 below \\*Arcs: 'to' is"),
-        (pajek("1 2 1 1"), "an arc of 4 values"),
-        (pajek(""), "an arc of 0 values"),
-        (pajek("1 2 1", people=29), "begins with '\\*Vertices 30'"),
-        (pajek("1 2 1")[:100], "has a line '\\*Arcs'"),
+        (pajek("1 2 1\n1 31 1"), ", row 34: to is '31'; expected an ID of"),
+        (pajek("0 2 1"), ", row 33: from is '0'"),
+        (pajek("1 2 NaN"), ", row 33: value is 'NaN'; expected 0 or 1"),
+        (pajek("1 2 1\n3"), ", row 34: to is"),
+        (pajek("1 2 1 1"), ": an arc of 4 values"),
+        (pajek(""), ": an arc of 0 values"),
+        (pajek("1 2 1", people=29), ": not a Pajek file that begins with '\\*Vertices 30'"),
+        (pajek("1 2 1")[:100], ": .*has a line '\\*Arcs'"),
     ],
     ids=["unknown", "zero", "value", "one end", "four", "none", "others", "truncated"],
 )
 def test_bad_networks_are_refused(tmp_path: Path, content: str, message: str) -> None:
     folder = course(tmp_path)
     (folder / SECOND).write_text(content, encoding="ascii")
-    with pytest.raises(ValueError, match=f"physStandQ2.net: .*{message}.*Get the file again"):
+    with pytest.raises(ValueError, match=f"physStandQ2.net{message}"):
         physics_passfail.make(folder, [], week=36)
 
 
@@ -209,13 +212,13 @@ def test_other_tables_are_refused(tmp_path: Path) -> None:
     pretest = course(tmp_path) / "fci_pre_sog.csv"
     content = pretest.read_text(encoding="ascii")
     for wrong, message in (
-        ("ID,sog\n1,2\n", "no column 'fci_pre', only ID, sog"),
-        ("ID,fci_pre\n1,2\n", "1 people, but SNA_ESERA2013.csv has 30"),
-        (content.replace("3,3", "3,3,4,5"), "not a CSV file in ASCII"),
-        (content.replace("3,3", "3,\u00e6"), "not a CSV file in ASCII"),
+        ("ID,sog\n1,2\n", ": expected one column 'fci_pre'; there are ID, sog"),
+        ("ID,fci_pre\n1,2\n", ": 1 people, but SNA_ESERA2013.csv has 30"),
+        (content.replace("3,3", "3,3,4,5"), " is not a whole table"),
+        (content.replace("3,3", "3,\u00e6"), ", row 4: fci_pre is '\u00e6'"),
     ):
         pretest.write_text(wrong, encoding="utf-8")
-        with pytest.raises(ValueError, match=rf"fci_pre_sog\.csv: {message}"):
+        with pytest.raises(ValueError, match=rf"fci_pre_sog\.csv{message}"):
             physics_passfail.make(tmp_path, [], week=36)
 
 

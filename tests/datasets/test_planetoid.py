@@ -103,23 +103,26 @@ def replace(name: str, value: np.ndarray) -> Callable[[dict[str, np.ndarray]], N
         (replace("y", np.array([{}] * 6)), "reading them failed .*allow_pickle=False"),
         (put("x_indices", (0,), 4), "x is no sparse matrix"),
         (put("x_indptr", (1,), 99), "x is no sparse matrix"),
-        (put("x_data", (2,), 2), r"x\[2, 1\] is 2.0; expected 0 and 1"),
+        (put("x_data", (2,), 2), r"x\[2, 1\] is 2.0; expected 0 or 1"),
         (put("x_data", (1,), np.nan), r"x\[0, 2\] is nan"),
-        (put("y", (2,), 7), r"y\[2\] is 7; topics are 0 to 6"),
-        (replace("y", np.zeros(5, np.int64)), r"y is \(5,\) .* for 6 papers"),
+        (put("y", (2,), 7), r"y\[2\] is 7; expected a topic from 0 to 6, or -1 for none"),
+        (replace("y", np.zeros(5, np.int64)), "y has 5 topics for 6 papers"),
         (replace("y", np.zeros(6)), "y is float64"),
-        (put("edge_index", (1, 2), 6), r"edge 2 joins \[3, 6\], of 6 papers"),
-        (put("edge_index", (1, 0), 0), "a paper with itself"),
-        (replace("edge_index", np.array([[0, 0], [1, 1]])), "a pair twice"),
-        (put("train_idx", (0,), 6), "train_idx is no list of papers from 0 to 5"),
-        (replace("val_idx", np.array([], np.int64)), "val_idx is no list"),
+        (put("edge_index", (1, 2), 6), r"edge_index\[1, 2\] is 6; expected a paper from 0 to 5"),
+        (put("edge_index", (1, 0), 0), r"edge_index.T\[0\] is \[0, 0\]; expected two papers"),
+        (
+            replace("edge_index", np.array([[0, 0], [1, 1]])),
+            r"edge_index.T\[1\] is \[0, 1\]; expected .* each pair once",
+        ),
+        (put("train_idx", (0,), 6), r"train_idx\[0\] is 6; expected a paper from 0 to 5"),
+        (replace("val_idx", np.array([], np.int64)), "val_idx is empty"),
     ],
     ids=range(14),
 )
 def test_bad_archives(tmp_path: Path, spoil: Callable[[dict[str, np.ndarray]], None], message: str) -> None:
     arrays = archive()
     spoil(arrays)
-    with pytest.raises(ValueError, match=rf"cora\.npz: .*{message}.*Get the file again"):
+    with pytest.raises(ValueError, match=rf"cora\.npz: .*{message}"):
         planetoid.make(saved(tmp_path, arrays), ["public"], name="cora")
 
 
@@ -133,15 +136,15 @@ def test_what_is_no_whole_archive(tmp_path: Path) -> None:
     whole = file.read_bytes()
     for content in (b"", b"no archive" * 10, whole[: len(whole) // 2]):
         file.write_bytes(content)
-        with pytest.raises(ValueError, match=r"cora\.npz: .*Get the file again"):
+        with pytest.raises(ValueError, match=r"cora\.npz: "):
             planetoid.make(tmp_path, [], name="cora")
     with zipfile.ZipFile(file, "w") as nothing:
         nothing.writestr("y.txt", "1")
-    with pytest.raises(ValueError, match=r"cora\.npz: .*Get the file again"):
+    with pytest.raises(ValueError, match=r"cora\.npz: "):
         planetoid.make(tmp_path, [], name="cora")
     with file.open("wb") as content:
         np.save(content, np.zeros(3))
-    with pytest.raises(ValueError, match=r"cora\.npz: .*Get the file again"):
+    with pytest.raises(ValueError, match=r"cora\.npz: "):
         planetoid.make(tmp_path, [], name="cora")
 
 

@@ -61,7 +61,7 @@ def table(posts: list[Post]) -> pd.DataFrame:
         for p in posts
     ]
     frame = pd.DataFrame(rows, columns=list(reddit_threads.COLUMNS))
-    return frame.astype(dict.fromkeys(reddit_threads.NUMBERS, "Int64"))
+    return frame.astype(dict.fromkeys(reddit_threads.OPTIONAL, "Int64"))
 
 
 def written(folder: Path, frame: pd.DataFrame) -> Path:
@@ -347,24 +347,24 @@ def test_bad_thread_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("post_id", "0", "post_id 0 is not the number of the row"),
-        ("time", "noon", "time 'noon' is not a whole number"),
-        ("time", "", "time '' is not a whole number"),
-        ("time", "1632096000", "time 1632096000 is not from .* and at or after the row before"),
-        ("time", "1639958400", "time 1639958400 is not from 1632096000 to 1639958399"),
-        ("community", "Emory", "community Emory is not one of College, GradSchool, CollegeMajors"),
-        ("bot", "2", "bot 2 is not 0 or 1"),
-        ("parent_id", "77", "parent_id 77 is not an earlier post"),
-        ("parent_id", "", r"parent_id \(empty\) is not an earlier post, or empty"),
-        ("thread_id", "11", "thread_id 11 is not a thread's first post"),
-        ("author_id", "-1", "author_id -1 is not a number from 0, or empty"),
-        ("author_id", "nan", "author_id 'nan' is not a whole number"),
+        ("post_id", "0", "post_id is 0; expected 0, 1, 2 and so on"),
+        ("time", "noon", "time is 'noon'; expected a whole number from 1632096000 to 1639958399"),
+        ("time", "", "time is ''; expected"),
+        ("time", "1632096000", "time is 1632096000; expected no time before that above"),
+        ("time", "1639958400", "time is '1639958400'; expected a whole number from 1632096000 to 1639958399"),
+        ("community", "Emory", "community is 'Emory'; expected one of College, GradSchool, CollegeMajors"),
+        ("bot", "2", "bot is '2'; expected one of 0, 1"),
+        ("parent_id", "77", "depth is .*, parent_id is 77; expected an earlier post"),
+        ("parent_id", "", "parent_id is -1; expected an earlier post"),
+        ("thread_id", "11", "thread_id is 11; expected a thread's first post"),
+        ("author_id", "-1", "author_id is '-1'; expected a whole number from 0 to .*, or nothing"),
+        ("author_id", "nan", "author_id is 'nan'; expected a whole number"),
     ],
 )  # fmt: skip
 def test_bad_values(tmp_path: Path, column: str, value: str, message: str) -> None:
     frame = table(term()).astype(object)
     frame.loc[11, column] = value
-    with pytest.raises(ValueError, match=rf"posts\.csv\.zst, row 12 of the table: {message}.*Get it again: https"):
+    with pytest.raises(ValueError, match=rf"posts\.csv\.zst, row 13: {message}"):
         reddit_college.make(written(tmp_path, frame), [])
 
 
@@ -378,12 +378,14 @@ def test_bad_files_options_and_splits(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no split '0'; there are fixed"):
         reddit_college.make(folder, ["0"])
     written(folder, table(term()).drop(columns="thread_id"))
-    with pytest.raises(ValueError, match=r"posts\.csv\.zst has no column 'thread_id', only post_id, parent_id"):
+    with pytest.raises(
+        ValueError, match=r"posts\.csv\.zst: expected one column 'thread_id'; there are post_id, parent_id"
+    ):
         reddit_college.make(folder, [])
     whole = (saved(folder) / FILE).read_bytes()
     for content in (whole[: len(whole) // 2], b"post_id,thread_id\n", b""):
         (folder / FILE).write_bytes(content)
-        with pytest.raises(ValueError, match=r"posts\.csv\.zst is not a whole CSV table .*Get it again"):
+        with pytest.raises(ValueError, match=r"posts\.csv\.zst is not a whole table"):
             reddit_college.make(folder, [])
 
 

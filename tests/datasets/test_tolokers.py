@@ -82,25 +82,28 @@ def replace(name: str, value: np.ndarray) -> Callable[[dict[str, np.ndarray]], N
     [
         (lambda arrays: arrays.pop("edges"), "reading them failed .*edges is not a file"),
         (replace("node_labels", np.array([{}] * 8)), "reading them failed .*allow_pickle=False"),
-        (replace("node_features", np.zeros((8, 9), np.float32)), r"node_features is float32 \(8, 9\); expected"),
+        (
+            replace("node_features", np.zeros((8, 9), np.float32)),
+            r"node_features is float32 \(8, 9\); expected float32 \('N', 10\)",
+        ),
         (replace("node_features", np.zeros((8, 10))), "node_features is float64"),
         (put("node_features", (3, 1), np.nan), r"node_features\[3, 1\] is nan"),
-        (put("node_labels", (5,), 2), r"node_labels\[5\] is 2; expected 0 and 1"),
+        (put("node_labels", (5,), 2), r"node_labels\[5\] is 2; expected 0 or 1"),
         (replace("node_labels", np.zeros(8)), "node_labels is float64"),
         (replace("edges", np.zeros((3, 3), np.int64)), r"edges is int64 \(3, 3\)"),
-        (put("edges", (1, 0), 8), r"edge 1 joins \[8, 1\], of 8 workers"),
-        (put("edges", (1, 0), -1), r"edge 1 joins \[-1, 1\], of 8 workers"),
-        (put("edges", (2, 1), 3), "edge 2 joins worker 3 with themselves"),
-        (replace("edges", np.array([[0, 1], [1, 0]])), "a pair twice"),
-        (replace("val_masks", np.zeros((9, 8), bool)), "masks are .*expected"),
-        (replace("val_masks", np.zeros((10, 8))), "masks are"),
+        (put("edges", (1, 0), 8), r"edges\[1, 0\] is 8; expected a worker from 0 to 7"),
+        (put("edges", (1, 0), -1), r"edges\[1, 0\] is -1; expected"),
+        (put("edges", (2, 1), 3), r"edges\[2\] is \[3, 3\]; expected two workers"),
+        (replace("edges", np.array([[0, 1], [1, 0]])), r"edges\[1\] is \[1, 0\]; expected each pair once"),
+        (replace("val_masks", np.zeros((9, 8), bool)), r"val_masks is bool \(9, 8\); expected bool \(10, 8\)"),
+        (replace("val_masks", np.zeros((10, 8))), "val_masks is float64"),
     ],
     ids=range(14),
 )
 def test_bad_archives(tmp_path: Path, spoil: Callable[[dict[str, np.ndarray]], None], message: str) -> None:
     arrays = archive()
     spoil(arrays)
-    with pytest.raises(ValueError, match=rf"tolokers\.npz: .*{message}.*Get the file again"):
+    with pytest.raises(ValueError, match=rf"tolokers\.npz: .*{message}"):
         tolokers.make(saved(tmp_path, arrays), ["0"])
 
 
@@ -116,7 +119,7 @@ def test_what_is_no_whole_archive(tmp_path: Path) -> None:
     whole = file.read_bytes()
     for content in (b"", b"no archive" * 10, whole[: len(whole) // 2]):
         file.write_bytes(content)
-        with pytest.raises(ValueError, match=r"tolokers\.npz: .*Get the file again"):
+        with pytest.raises(ValueError, match=r"tolokers\.npz: "):
             tolokers.make(tmp_path, [])
 
 
