@@ -15,9 +15,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sgn.adjacency import Adjacency
 from sgn.dropout import Dropout
 from sgn.fit import Training
-from sgn.graph import Adjacency, StudentGraph, TrainingView
+from sgn.graph import StudentGraph, TrainingView
 
 
 @dataclass(frozen=True)

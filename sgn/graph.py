@@ -1,24 +1,19 @@
 """The student graph: the one data type that everything speaks.
 
-Level 0: imports torch only, and touches no file.
+Level 0: imports torch and sgn only, PyG where it is asked for, and touches no file.
 """
 
 import copy
 import functools
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from sgn.adjacency import Adjacency, sum_by
 from sgn.task import Task
-
-# we use nothing of it but products, which the tests hold against dense ones
-warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
-
 
 LARGEST = 1e16
 """Of a feature: the squares of a million such numbers still add up to a number in single precision."""
@@ -26,11 +21,11 @@ PER_STUDENT = ("states", "logits", "text_index", "known")
 """Optional tensors of a graph with a row a student."""
 
 
-def _shared(make: "Callable[[Any], Adjacency]") -> Any:
+def _shared(make: Callable[[Any], Adjacency]) -> Any:
     """A property that a graph and its copies with other rows compute once in all, whichever asks first."""
 
     @functools.wraps(make)
-    def read(graph: "StudentGraph") -> "Adjacency":
+    def read(graph: "StudentGraph") -> Adjacency:
         if make.__name__ not in graph.adjacencies:
             graph.adjacencies[make.__name__] = make(graph)
         return graph.adjacencies[make.__name__]
@@ -56,7 +51,7 @@ class StudentGraph:
     logits: Tensor | None = None  # [N, K] the head of a fine-tuned recipe
     text_index: Tensor | None = None  # [N] place of each student's text among those that the encoder read
     known: Tensor | None = None  # [N, C] training labels as inputs (`Task.one_hot`); zeros for everybody else
-    adjacencies: dict[str, "Adjacency"] = field(default_factory=dict, init=False, repr=False)  # made so far
+    adjacencies: dict[str, Adjacency] = field(default_factory=dict, init=False, repr=False)  # made so far
 
     def __post_init__(self) -> None:
         n = len(self.x)
@@ -120,40 +115,39 @@ class StudentGraph:
         return 0 if self.known is None else self.known.shape[1]
 
     @_shared
-    def symmetric(self) -> "Adjacency":
+    def symmetric(self) -> Adjacency:
         """D^-1/2 (A + I) D^-1/2 over undirected edges (Kipf & Welling, 2017); a directed A becomes A + A^T."""
         n = len(self)
         source, target, weights = self.either_way
         loops = torch.arange(n, device=source.device)
         source, target = torch.cat([source, loops]), torch.cat([target, loops])
         weights = torch.cat([weights, weights.new_ones(n)])
-        scale = _sum_by(target, weights, n).rsqrt()
+        scale = sum_by(target, weights, n).rsqrt()
         return Adjacency.of(target, source, weights * scale[source] * scale[target], n)
 
     @_shared
-    def neighborhood(self) -> "Adjacency":
+    def neighborhood(self) -> Adjacency:
         """Weighted mean over those whom the student interacts with, in either direction; zero where nobody does."""
         source, target, weights = self.either_way
-        return _mean(target, source, weights, len(self))
+        return Adjacency.mean(target, source, weights, len(self))
 
     @_shared
-    def contacts(self) -> "Adjacency":
-        """1 where two students interact, in whatever direction and however strongly."""
-        rows, columns = self.symmetric.places
-        rows, columns = rows[rows != columns], columns[rows != columns]
-        return Adjacency.of(rows, columns, self.weights.new_ones(len(rows)), len(self))
+    def interactions(self) -> Adjacency:
+        """Weights between two students, in whatever direction; those of both ways of a directed graph add up."""
+        source, target, weights = self.either_way
+        return Adjacency.of(target, source, weights, len(self))
 
     @_shared
-    def incoming(self) -> "Adjacency":
+    def incoming(self) -> Adjacency:
         """Weighted mean over those who point to the student; zero where nobody does."""
         source, target = self.edges
-        return _mean(target, source, self.weights, len(self))
+        return Adjacency.mean(target, source, self.weights, len(self))
 
     @_shared
-    def outgoing(self) -> "Adjacency":
+    def outgoing(self) -> Adjacency:
         """Weighted mean over those the student points to; zero where there is nobody."""
         source, target = self.edges
-        return _mean(source, target, self.weights, len(self))
+        return Adjacency.mean(source, target, self.weights, len(self))
 
     @property
     def either_way(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -186,6 +180,37 @@ class StudentGraph:
             edges=self.edges.to(device),
             weights=self.weights.to(device),
             **{name: rows.to(device) for name, rows in self._per_student().items()},
+        )
+
+    def to_pyg(self) -> Any:
+        """The same as `torch_geometric.data.Data`: x, edge_index, edge_weight, and under our names what PyG has not."""
+        from torch_geometric.data import Data
+
+        own = {"texts": self.texts, "features": self.features, "directed": self.directed}
+        return Data(x=self.x, edge_index=self.edges, edge_weight=self.weights, **own, **self._per_student())
+
+    @classmethod
+    def from_pyg(cls, data: Any) -> "StudentGraph":
+        """A graph of what `to_pyg` made, or of anybody's `torch_geometric.data.Data`.
+
+        Without `edge_weight` each edge weighs 1, without `texts` nobody writes, `features` are numbered, and the graph
+        is undirected where each edge stands in both directions. `edge_attr` is not read. Raises ValueError without `x`.
+        """
+        from torch_geometric.utils import is_undirected
+
+        held = data.to_dict()
+        if held.get("x") is None:
+            raise ValueError("data.x is missing: give each student features, a column of ones if there are none")
+        x, edges = held["x"].float(), held["edge_index"]
+        weights = held.get("edge_weight", torch.ones(edges.shape[1], device=edges.device)).float()
+        return cls(
+            x=x,
+            features=tuple(held.get("features", (f"feature {i}" for i in range(x.shape[1])))),
+            texts=tuple(held.get("texts", [""] * len(x))),
+            edges=edges,
+            weights=weights,
+            directed=held["directed"] if "directed" in held else not is_undirected(edges, weights),
+            **{name: held[name] for name in PER_STUDENT if name in held},
         )
 
     def with_rows(self, **rows: Tensor) -> "StudentGraph":
@@ -262,109 +287,6 @@ class TrainingView:
         return replace(self, graph=self.graph.to(device), labels=self.labels.to(device))
 
 
-@dataclass(frozen=True, eq=False)
-class Adjacency:
-    """A sparse operator [N, N] with its transpose, both CSR: the product's gradient needs the transpose."""
-
-    matrix: Tensor
-    transpose: Tensor
-
-    @classmethod
-    def of(cls, rows: Tensor, columns: Tensor, values: Tensor, n: int) -> "Adjacency":
-        """Sum of `values` at (rows, columns); repeated places add up."""
-        places = torch.stack([rows, columns])
-        matrix = torch.sparse_coo_tensor(places, values, (n, n), check_invariants=True).coalesce()
-        return cls(matrix.to_sparse_csr(), matrix.t().coalesce().to_sparse_csr())
-
-    def __matmul__(self, h: Tensor) -> Tensor:
-        """Propagate h [N, d]."""
-        return _Product.apply(self.matrix, self.transpose, h)
-
-    def thinned(self, share: float) -> "Adjacency":
-        """Each entry off the diagonal left out with probability `share`, the others larger so that the mean stays."""
-        rows, columns = self.places
-        kept = torch.rand(len(rows), device=rows.device) >= share
-        scale = torch.where(rows == columns, 1.0, kept / (1 - share))
-        values = self.matrix.values() * scale
-        return Adjacency(_like(self.matrix, values), _like(self.transpose, values[self._transposed]))
-
-    @cached_property
-    def places(self) -> tuple[Tensor, Tensor]:
-        """Row and column of each entry."""
-        counts = self.matrix.crow_indices().diff()
-        return torch.arange(len(counts), device=counts.device).repeat_interleave(counts), self.matrix.col_indices()
-
-    @cached_property
-    def _transposed(self) -> Tensor:
-        """Entries in the order in which the transpose holds them."""
-        rows, columns = self.places
-        return (columns * self.matrix.shape[0] + rows).argsort()
-
-
-def _like(matrix: Tensor, values: Tensor) -> Tensor:
-    return torch.sparse_csr_tensor(
-        matrix.crow_indices(), matrix.col_indices(), values, matrix.shape, check_invariants=False
-    )
-
-
-class _Product(torch.autograd.Function):
-    """Sparse times dense with a gradient for the dense side only."""
-
-    @staticmethod
-    def forward(ctx: Any, matrix: Tensor, transpose: Tensor, h: Tensor) -> Tensor:
-        ctx.save_for_backward(transpose)
-        return matrix @ h
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, Tensor]:
-        (transpose,) = ctx.saved_tensors
-        return None, None, transpose @ gradients[0].contiguous()
-
-
-def with_degrees(graph: StudentGraph) -> StudentGraph:
-    """Add what a practitioner counts first, the student's own degrees in this very graph, as features.
-
-    log(1 + number of partners) and log(1 + total weight), in and out where the graph is directed. Computed
-    from the view's own edges, so that a training view never counts a hidden student.
-    """
-    n = len(graph)
-    source, target = graph.edges
-    ends = {"in": target, "out": source} if graph.directed else {"": source}
-    columns, names = [], []
-    for side, end in ends.items():
-        prefix = f"{side}-" if side else ""
-        columns += [_sum_by(end, torch.ones_like(graph.weights), n), _sum_by(end, graph.weights, n)]
-        names += [f"{prefix}degree", f"{prefix}strength"]
-    degrees = torch.stack(columns, dim=1).log1p()
-    return replace(graph, x=torch.cat([graph.x, degrees], dim=1), features=(*graph.features, *names))
-
-
-@dataclass(frozen=True, eq=False)
-class Scaler:
-    """Centers and scales features by the training students; columns that hold only 0 and 1 stay as they are.
-
-    A column is constant where its spread is below what single precision tells apart; it becomes zero.
-    """
-
-    mean: Tensor  # [F]
-    scale: Tensor  # [F]
-
-    @classmethod
-    def fitted(cls, x: Tensor) -> "Scaler":
-        """Fit on training rows x [n, F]."""
-        indicator = ((x == 0) | (x == 1)).all(0)
-        scale, mean = x.std(0, correction=0), x.mean(0)
-        exact = x.double().std(0, correction=0)
-        constant = exact <= 1e-7 * x.double().abs().amax(0)
-        scale = torch.where(scale < 1e-6, exact.float(), scale)  # the squares of tiny numbers are lost in singles
-        mean = torch.where(indicator, 0.0, torch.where(constant, x[0], mean))
-        return cls(mean, torch.where(indicator | constant, 1.0, scale))
-
-    def __call__(self, graph: StudentGraph) -> StudentGraph:
-        """The graph with scaled features."""
-        return replace(graph, x=(graph.x - self.mean) / self.scale)
-
-
 def _hashed(keys: Tensor, weights: Tensor) -> Tensor:
     """Numbers [E] int64 that tell keys [E] and the bits of weights [E] apart, also when added up (modulo 2^64)."""
     mixed = keys * -7046029254386353131 + weights.contiguous().view(torch.int32).long() * 6364136223846793005
@@ -377,19 +299,11 @@ def row_norm(rows: Tensor) -> float:
     return rows.double().square().sum(1).mean().sqrt().item() if rows.numel() else 0.0
 
 
-def _mean(rows: Tensor, columns: Tensor, weights: Tensor, n: int) -> Adjacency:
-    return Adjacency.of(rows, columns, weights / _sum_by(rows, weights, n)[rows], n)
-
-
 def moved(tensor: Tensor, device: torch.device) -> Tensor:
     """A tensor of the host on a device; to a GPU from pinned memory, so that the host does not wait for the copy."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
-
-
-def _sum_by(index: Tensor, values: Tensor, n: int) -> Tensor:
-    return values.new_zeros(n).index_add_(0, index, values)
 
 
 def _pick(items: Sequence[Any], keep: Tensor) -> tuple[Any, ...]:

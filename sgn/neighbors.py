@@ -5,7 +5,8 @@ Level 0: imports torch, scipy and sgn only.
 
 from scipy import sparse
 
-from sgn.graph import Adjacency, StudentGraph
+from sgn.adjacency import Adjacency
+from sgn.graph import StudentGraph
 
 
 def with_neighbors(graph: StudentGraph, x: sparse.csr_array) -> sparse.csr_array:

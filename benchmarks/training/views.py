@@ -12,7 +12,8 @@ from torch import Tensor
 from benchmarks.data.cache import fingerprint
 from benchmarks.data.storage import Known, load_graph, load_split, load_task
 from benchmarks.jobs.environment import environment
-from sgn.graph import Scaler, StudentGraph, TrainingView, row_norm, with_degrees
+from sgn.features import Scaler, with_degrees
+from sgn.graph import StudentGraph, TrainingView, row_norm
 
 
 @dataclass(frozen=True, eq=False)
