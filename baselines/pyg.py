@@ -66,7 +66,7 @@ def gin(config: Config) -> nn.Module:
 
 
 def gps(config: Config) -> nn.Module:
-    """A graph convolution beside attention over everybody (Rampasek et al., 2022); norm and dropout are the scaffold's."""
+    """A graph convolution beside attention over everybody (Rampasek et al., 2022); the norm is our scaffold's."""
     return pyg.GPSConv(config.width, pyg.GCNConv(config.width, config.width), config.heads, norm=None)
 
 

@@ -27,13 +27,13 @@ def both_ways(graph: StudentGraph) -> tuple[torch.Tensor, torch.Tensor]:
     return a.nonzero().T, a[a > 0]
 
 
-def some_known(directed: bool) -> tuple[TrainingView, torch.Tensor]:
-    """A view of a random graph in which students 0 to 19 train and 20 to 24 validate, and who trains as a mask [N]."""
-    task, graph, mask = Task("multiclass", ("a", "b", "c")), random_graph(directed=directed), torch.arange(40) < 20
+def some_known(directed: bool) -> TrainingView:
+    """A view of a random graph in which students 0 to 19 train and 20 to 24 validate."""
+    task, graph, train = Task("multiclass", ("a", "b", "c")), random_graph(directed=directed), torch.arange(20)
     labels = torch.randint(3, (40,), generator=torch.Generator().manual_seed(3))
-    graph = replace(graph, known=task.one_hot(torch.where(mask, labels, -1)))
+    graph = replace(graph, known=task.one_hot(torch.where(torch.arange(40) < 20, labels, -1)))
     labels[25:] = -1
-    return TrainingView(graph, labels, torch.arange(20), torch.arange(20, 25), task), mask
+    return TrainingView(graph, labels, train, torch.arange(20, 25), task)
 
 
 @GRAPHS
@@ -61,7 +61,7 @@ def test_neighborhood_is_a_weighted_mean(directed: bool) -> None:
 
 @GRAPHS
 def test_linkx_reads_who_interacts_and_not_how_strongly(directed: bool) -> None:
-    view, _ = some_known(directed)
+    view = some_known(directed)
     told = fitted("baselines.linkx", view)
     edges, weights = both_ways(view.graph)
     alike = replace(view.graph, edges=edges, weights=torch.ones_like(weights), directed=False)
@@ -78,7 +78,7 @@ def test_linkx_does_not_apply_where_students_are_hidden() -> None:
 
 @GRAPHS
 def test_label_propagation_spreads_along_weights_in_either_direction(directed: bool) -> None:
-    view, _ = some_known(directed)
+    view = some_known(directed)
     graph = view.graph
     edges, weights = both_ways(graph)
     a = torch.zeros(40, 40).index_put((edges[0], edges[1]), weights)

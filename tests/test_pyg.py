@@ -22,7 +22,7 @@ ON_A_MESH = "MeshCNNConv"
 
 
 def fits(name: str) -> bool:
-    """Whether a convolution is built from (in_channels, out_channels) and called with (x, edge_index), and then works."""
+    """Whether a convolution is built from (in_channels, out_channels), called with (x, edge_index), and works."""
     made = getattr(theirs, name)
     built, called = (list(inspect.signature(f).parameters.values()) for f in (made, made.forward))
     required = [p.name for p in built if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -83,16 +83,14 @@ def row(conv: str) -> ModuleType:
 
 
 @pytest.mark.parametrize("conv", ["GATConv", *pyg.ADAPTERS])
-@pytest.mark.parametrize(
-    "name", ["the predictor gives", "it predicts", "students in another", "same seed", "it learns"]
-)
+@pytest.mark.parametrize("name", ["the predictor", "it predicts", "students in another", "same seed", "it learns"])
 def test_rows_of_the_config_keep_the_contract(conv: str, name: str) -> None:
     [check] = [check for check in CHECKS if check.name.startswith(name)]
     assert check.verdict(row(conv)) == (OK, "")
 
 
 def test_an_unknown_convolution_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(ValueError, match=r"conv = 'GATv3'; expected one of AGNNConv, APPNP, .*TransformerConv"):
+    with pytest.raises(ValueError, match=r"conv = 'GATv3'; expected one of APPNP, ARMAConv, .*TransformerConv"):
         pyg.Convolution(pyg.Config(conv="GATv3"))
     with pytest.raises(ValueError, match="width = 30, heads = 8: expected a multiple"):
         pyg.Convolution(pyg.Config(width=30, conv="GATConv"))
