@@ -1,8 +1,9 @@
 """Correct-and-Smooth: an MLP on the features, whose errors on training students and whose predictions are spread.
 
-Huang et al. (2021, https://arxiv.org/abs/2010.13993). The error known of training students corrects their neighbors;
-then predictions, with the known labels in place, are smoothed. Where the split hides students from training no label
-may be shown, and the MLP's predictions stay as they are. Level 1: imports sgn only.
+Huang et al. (2021, https://arxiv.org/abs/2010.13993), as PyTorch Geometric has it, on the interactions' weights in
+either direction. The error known of training students corrects their neighbors; then predictions, with the known labels
+in place, are smoothed. Where the split hides students from training no label may be shown, and the MLP's predictions
+stay as they are. Level 1: imports sgn and PyG only.
 """
 
 import copy
@@ -11,14 +12,14 @@ from dataclasses import dataclass
 import torch
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from torch import Tensor, nn
+from torch_geometric.nn import CorrectAndSmooth
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from sgn import blocks
-from sgn.adjacency import Adjacency
 from sgn.blocks import FeedForward, Knobs, Stack
 from sgn.fit import EarlyStopping, Predictor, Report
 from sgn.fit import fit as fit_module
 from sgn.graph import StudentGraph, TrainingView
-from sgn.propagation import masses, propagation, shares, spread
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,6 @@ class Base(nn.Module):
         return self.stack(graph.x, graph)
 
 
-def corrected(config: Config, operator: Adjacency, z: Tensor, known: Tensor) -> Tensor:
-    """Mass z [N, C], with the errors spread that are seen where a label is known [N, C]."""
-    seen = known.any(1, keepdim=True)
-    error = torch.where(seen, known - z, 0.0)
-    if not config.autoscale:
-        clamped = spread(operator, error, config.correct, config.iterations, lambda e: torch.where(seen, error, e))
-        return z + config.scale * clamped
-    reached = spread(operator, error, config.correct, config.iterations, lambda e: e.clamp(-1, 1))
-    scale = error.abs().sum() / seen.sum() / reached.abs().sum(1, keepdim=True)
-    return z + torch.where(scale > 1000, 1.0, scale) * reached  # the paper's guard against next to nothing
-
-
-def smoothed(config: Config, operator: Adjacency, z: Tensor, known: Tensor) -> Tensor:
-    """Mass z [N, C] with the known labels in place, spread."""
-    z = torch.where(known.any(1, keepdim=True), known, z)
-    return spread(operator, z, config.smooth, config.iterations, lambda h: h.clamp(0, 1))
-
-
 def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predictor:
     """Train the MLP by the same rule as any; what counts is the score after correcting and smoothing."""
     task, own = view.task, copy.copy(report)
@@ -77,17 +60,22 @@ def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predic
         own.watch = lambda spent, best: None
     base = fit_module(Base, config, view, seed, own)
 
+    both = CorrectAndSmooth(
+        config.iterations, config.correct, config.iterations, config.smooth, config.autoscale, config.scale
+    )
+
     def predict(graph: StudentGraph) -> Tensor:
         first = base(graph)
         if graph.known is None:
             return first
-        operator, mass = propagation(graph), masses(task, first).clone()
+        edges = gcn_norm(*graph.interactions.edges, num_nodes=len(graph), add_self_loops=False)
+        mass = task.masses(first).clone()
         columns = torch.arange(mass.shape[1], device=mass.device)
         for group in columns.view(2, -1).T if task.kind == "multilabel" else [columns]:  # each question by itself
             known = graph.known[:, group]
-            z = corrected(config, operator, mass[:, group], known)
-            mass[:, group] = smoothed(config, operator, z, known)
-        return shares(task, mass, first)
+            seen = known.any(1)
+            mass[:, group] = both(mass[:, group], known[seen], seen, *edges)
+        return task.shares(mass, first)
 
     report(1, task.score(predict(view.graph)[view.validation], view.labels[view.validation]))
     return predict

@@ -1,7 +1,8 @@
 """GraphSAGE baseline: the student and the mean of her neighbors each have a weight matrix.
 
 Hamilton, Ying & Leskovec (2017, https://arxiv.org/abs/1706.02216), the mean aggregator over all neighbors. The mean is
-weighted by the interactions; those in either direction are one neighborhood. Scaffold and ranges are the GCN's.
+weighted by the interactions; those in either direction are one neighborhood. PyTorch Geometric's SAGEConv ignores
+their weights, so this one is our own, held against it by the tests. Scaffold and ranges are the GCN's.
 Level 1: imports sgn only.
 """
 

@@ -1,20 +1,21 @@
 """Label propagation: the labels of training students, spread along the interactions; no features and no text.
 
 Zhu & Ghahramani (2002, http://mlg.eng.cam.ac.uk/zoubin/papers/CMU-CALD-02-107.pdf) with the symmetric normalization of
-Zhou et al. (2004, https://papers.nips.cc/paper/2506). Whom no label reaches gets the class shares of the training
-students. Where the split hides students from training no label may be shown, so there it does not apply.
-Level 1: imports sgn only.
+Zhou et al. (2004, https://papers.nips.cc/paper/2506), as PyTorch Geometric has it, on the interactions' weights in
+either direction. Whom no label reaches gets the class shares of the training students. Where the split hides students
+from training no label may be shown, so there it does not apply. Level 1: imports sgn and PyG only.
 """
 
 from dataclasses import dataclass
 
 from optuna.distributions import FloatDistribution, IntDistribution
 from torch import Tensor
+from torch_geometric.nn import LabelPropagation
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from sgn.errors import NotApplicableError
 from sgn.fit import Predictor, Report
 from sgn.graph import StudentGraph, TrainingView
-from sgn.propagation import propagation, shares, spread
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,13 @@ def fit(config: Config, view: TrainingView, seed: int, report: Report) -> Predic
     if view.graph.known is None:
         raise NotApplicableError("label propagation needs labels of others, and this split hides students from it")
     task = view.task
-    everywhere = shares(task, task.one_hot(view.labels[view.train]).sum(0, keepdim=True))  # [1, K]
+    everywhere = task.shares(task.one_hot(view.labels[view.train]).sum(0, keepdim=True))  # [1, K]
+    spread = LabelPropagation(config.iterations, config.alpha)
 
     def predict(graph: StudentGraph) -> Tensor:
         assert graph.known is not None
-        mass = spread(propagation(graph), graph.known, config.alpha, config.iterations, lambda h: h.clamp(0, 1))
-        return shares(task, mass, everywhere)
+        edges, weights = gcn_norm(*graph.interactions.edges, num_nodes=len(graph), add_self_loops=False)
+        return task.shares(spread(graph.known, edges, edge_weight=weights), everywhere)
 
     report(1, task.score(predict(view.graph)[view.validation], view.labels[view.validation]))
     return predict

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from optuna.distributions import FloatDistribution
 from torch import nn
+from torch_geometric.nn import APPNP
 
 from sgn import blocks
 from sgn.blocks import FeedForward, Knobs, Stack, tabular, tabular_size
@@ -20,20 +21,20 @@ class Config(Knobs):
 SPACE = blocks.SPACE | {"teleport": FloatDistribution(0.05, 0.9)}
 
 
-class APPNP(nn.Module):
+class Propagated(nn.Module):
     """Propagated logits."""
 
     def __init__(self, config, view):
         super().__init__()
         self.config, layers = config, [FeedForward(config.width) for _ in range(config.layers)]
         self.mlp = Stack(tabular_size(view.graph, config), view.num_outputs, layers, config)
+        self.spread = APPNP(config.steps, config.teleport)
 
     def forward(self, graph):
         """Logits [N, K]."""
-        h = own = self.mlp(tabular(graph, self.config), graph)  # [N, K]
-        for _ in range(self.config.steps):
-            h = (1 - self.config.teleport) * (graph.symmetric @ h) + self.config.teleport * own
-        return h
+        logits = self.mlp(tabular(graph, self.config), graph)  # [N, K]
+        edges, weights = graph.interactions.edges  # [2, E] and [E], as PyG's layers take them
+        return self.spread(logits, edges, weights)
 
 
-build = APPNP
+build = Propagated

@@ -1,4 +1,7 @@
-"""Sparse operators between students: who is summed or averaged over whom. Level 0: imports torch only."""
+"""Sparse operators over the students of a graph: who reads whom, and with what weight.
+
+Level 0: imports torch only.
+"""
 
 import warnings
 from dataclasses import dataclass
@@ -26,6 +29,11 @@ class Adjacency:
         matrix = torch.sparse_coo_tensor(places, values, (n, n), check_invariants=True).coalesce()
         return cls(matrix.to_sparse_csr(), matrix.t().coalesce().to_sparse_csr())
 
+    @classmethod
+    def mean(cls, rows: Tensor, columns: Tensor, weights: Tensor, n: int) -> "Adjacency":
+        """Weighted mean over the columns of each row; zero where there is none."""
+        return cls.of(rows, columns, weights / sum_by(rows, weights, n)[rows], n)
+
     def __matmul__(self, h: Tensor) -> Tensor:
         """Propagate h [N, d]."""
         return _Product.apply(self.matrix, self.transpose, h)
@@ -43,6 +51,12 @@ class Adjacency:
         """Row and column of each entry."""
         counts = self.matrix.crow_indices().diff()
         return torch.arange(len(counts), device=counts.device).repeat_interleave(counts), self.matrix.col_indices()
+
+    @cached_property
+    def edges(self) -> tuple[Tensor, Tensor]:
+        """Edges [2, E] and values [E] as PyG's convolutions take them: row 0 points to row 1, which reads it."""
+        readers, read = self.places
+        return torch.stack([read, readers]), self.matrix.values()
 
     @cached_property
     def _transposed(self) -> Tensor:
@@ -71,11 +85,6 @@ class _Product(torch.autograd.Function):
         return None, None, transpose @ gradients[0].contiguous()
 
 
-def mean_over(rows: Tensor, columns: Tensor, weights: Tensor, n: int) -> Adjacency:
-    """The mean, weighted with `weights` [E], of each of n rows over its columns, both [E]; zero where it has none."""
-    return Adjacency.of(rows, columns, weights / sum_by(rows, weights, n)[rows], n)
-
-
 def sum_by(index: Tensor, values: Tensor, n: int) -> Tensor:
-    """Sums [n] of values [E] by their index [E]."""
+    """Sums [n] of the values [E] that share an index < n."""
     return values.new_zeros(n).index_add_(0, index, values)

@@ -1,4 +1,7 @@
-"""Features as models see them: degrees among them, and scaled. Level 0: imports torch and sgn only."""
+"""Tabular features of a view: degrees counted in it, and scales fitted on its training students.
+
+Level 0: imports torch and sgn only.
+"""
 
 from dataclasses import dataclass, replace
 

@@ -1,6 +1,6 @@
 """The student graph: the one data type that everything speaks.
 
-Level 0: imports torch only, and touches no file.
+Level 0: imports torch and sgn only, PyG where it is asked for, and touches no file.
 """
 
 import copy
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sgn.adjacency import Adjacency, mean_over, sum_by
+from sgn.adjacency import Adjacency, sum_by
 from sgn.task import Task
 
 LARGEST = 1e16
@@ -129,26 +129,25 @@ class StudentGraph:
     def neighborhood(self) -> Adjacency:
         """Weighted mean over those whom the student interacts with, in either direction; zero where nobody does."""
         source, target, weights = self.either_way
-        return mean_over(target, source, weights, len(self))
+        return Adjacency.mean(target, source, weights, len(self))
 
     @_shared
-    def contacts(self) -> Adjacency:
-        """1 where two students interact, in whatever direction and however strongly."""
-        rows, columns = self.symmetric.places
-        rows, columns = rows[rows != columns], columns[rows != columns]
-        return Adjacency.of(rows, columns, self.weights.new_ones(len(rows)), len(self))
+    def interactions(self) -> Adjacency:
+        """Weights between two students, in whatever direction; those of both ways of a directed graph add up."""
+        source, target, weights = self.either_way
+        return Adjacency.of(target, source, weights, len(self))
 
     @_shared
     def incoming(self) -> Adjacency:
         """Weighted mean over those who point to the student; zero where nobody does."""
         source, target = self.edges
-        return mean_over(target, source, self.weights, len(self))
+        return Adjacency.mean(target, source, self.weights, len(self))
 
     @_shared
     def outgoing(self) -> Adjacency:
         """Weighted mean over those the student points to; zero where there is nobody."""
         source, target = self.edges
-        return mean_over(source, target, self.weights, len(self))
+        return Adjacency.mean(source, target, self.weights, len(self))
 
     @property
     def either_way(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -181,6 +180,37 @@ class StudentGraph:
             edges=self.edges.to(device),
             weights=self.weights.to(device),
             **{name: rows.to(device) for name, rows in self._per_student().items()},
+        )
+
+    def to_pyg(self) -> Any:
+        """The same as `torch_geometric.data.Data`: x, edge_index, edge_weight, and under our names what PyG has not."""
+        from torch_geometric.data import Data
+
+        own = {"texts": self.texts, "features": self.features, "directed": self.directed}
+        return Data(x=self.x, edge_index=self.edges, edge_weight=self.weights, **own, **self._per_student())
+
+    @classmethod
+    def from_pyg(cls, data: Any) -> "StudentGraph":
+        """A graph of what `to_pyg` made, or of anybody's `torch_geometric.data.Data`.
+
+        Without `edge_weight` each edge weighs 1, without `texts` nobody writes, `features` are numbered, and the graph
+        is undirected where each edge stands in both directions. `edge_attr` is not read. Raises ValueError without `x`.
+        """
+        from torch_geometric.utils import is_undirected
+
+        held = data.to_dict()
+        if held.get("x") is None:
+            raise ValueError("data.x is missing: give each student features, a column of ones if there are none")
+        x, edges = held["x"].float(), held["edge_index"]
+        weights = held.get("edge_weight", torch.ones(edges.shape[1], device=edges.device)).float()
+        return cls(
+            x=x,
+            features=tuple(held.get("features", (f"feature {i}" for i in range(x.shape[1])))),
+            texts=tuple(held.get("texts", [""] * len(x))),
+            edges=edges,
+            weights=weights,
+            directed=held["directed"] if "directed" in held else not is_undirected(edges, weights),
+            **{name: held[name] for name in PER_STUDENT if name in held},
         )
 
     def with_rows(self, **rows: Tensor) -> "StudentGraph":

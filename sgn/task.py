@@ -78,6 +78,22 @@ class Task:
             return torch.cat([labels == 1, labels == 0], dim=1).float()
         return (labels[:, None] == torch.arange(len(self.classes), device=labels.device)).float()
 
+    def shares(self, mass: Tensor, otherwise: Tensor | float = 0.0) -> Tensor:
+        """Mass [n, C] on classes, or on answers as in `one_hot`, to probabilities [n, K]; `otherwise` without any."""
+        if self.kind == "multilabel":
+            wanted, no = mass.chunk(2, dim=1)
+            total = wanted + no
+        else:
+            wanted, total = mass[:, 1:] if self.kind == "binary" else mass, mass.sum(1, keepdim=True)
+        return torch.where(total > 0, wanted / total, otherwise)
+
+    def masses(self, probabilities: Tensor) -> Tensor:
+        """Probabilities [n, K] to the mass [n, C] that `shares` makes them of."""
+        if self.kind == "multiclass":
+            return probabilities
+        no = 1 - probabilities
+        return torch.cat([probabilities, no] if self.kind == "multilabel" else [no, probabilities], dim=1)
+
     def link(self, logits: Tensor) -> Tensor:
         """Logits [n, K] to probabilities [n, K]: of the positive class when binary, of each class otherwise."""
         return logits.softmax(-1) if self.kind == "multiclass" else logits.sigmoid()

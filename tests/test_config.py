@@ -78,6 +78,7 @@ WRONG = [
     ),
     (put("models", "bert-gcn", value={"module": "sgn.model", "recip": "minilm"}), r"models.bert-gcn.*recip"),
     (put("models", "Bert_GCN", value="sgn.model"), r"Bert_GCN"),
+    (put("models", "gat", "set", "conv", value="GATv3"), r"gat.set.conv = 'GATv3'; expected 'APPNP', .*'GATv2Conv'"),
     (put("datasets", "webkb", "make", value="benchmarks.datasets.webkp"), r"datasets.webkb.make = .*there are .*webkb"),
     (
         put("datasets", "synthetic", "studnets", value=5),

@@ -1,6 +1,6 @@
 """The student graph against dense arithmetic and against PyTorch Geometric."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -292,6 +292,44 @@ def test_an_undirected_graph_has_one_weight_for_both_directions() -> None:
     edges, weights = both_ways(graph.edges[:, once], graph.weights[once])
     mended = replace(graph, edges=edges, weights=weights)
     assert torch.equal(mended.symmetric.matrix.to_dense(), graph.symmetric.matrix.to_dense())
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_to_pyg_and_back(directed: bool) -> None:
+    graph = random_graph(directed=directed).with_rows(states=torch.randn(40, 3), text_index=torch.arange(40))
+    data = graph.to_pyg()
+    assert data.validate()
+    assert (data.num_nodes, data.num_node_features, data.is_directed()) == (40, 5, directed)
+    assert torch.equal(data.edge_index, graph.edges)
+    assert torch.equal(data.edge_weight, graph.weights)
+    again = StudentGraph.from_pyg(data)
+    for f in fields(graph):
+        there, back = getattr(graph, f.name), getattr(again, f.name)
+        assert torch.equal(there, back) if isinstance(there, torch.Tensor) else there == back, f.name
+
+
+def test_anybodys_pyg_graph() -> None:
+    from torch_geometric.data import Data
+
+    edges = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
+    graph = StudentGraph.from_pyg(Data(x=torch.tensor([[0, 1], [1, 0], [1, 1]]), edge_index=edges, y=torch.ones(3)))
+    assert graph.x.tolist() == [[0, 1], [1, 0], [1, 1]]
+    assert (graph.features, graph.texts, graph.directed) == (("feature 0", "feature 1"), ("", "", ""), False)
+    assert graph.weights.tolist() == [1] * 4
+    weighted = Data(x=graph.x, edge_index=edges, edge_weight=torch.tensor([1.0, 2, 1, 1]))
+    assert StudentGraph.from_pyg(weighted).directed, "0 tells 1 less than 1 tells 0"
+    with pytest.raises(ValueError, match=r"data\.x is missing"):
+        StudentGraph.from_pyg(Data(edge_index=edges, num_nodes=3))
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_interactions_are_there_once_a_direction(directed: bool) -> None:
+    graph = random_graph(directed=directed)
+    a = dense(graph)
+    edges, weights = graph.interactions.edges
+    found = torch.zeros_like(a).index_put((edges[0], edges[1]), weights)
+    assert torch.equal(found, a + a.T if directed else a)
+    assert edges.shape[1] == len(edges.unique(dim=1).T)
 
 
 @pytest.mark.parametrize("directed", [True, False])

@@ -90,11 +90,16 @@ def test_the_command_line_and_the_supervisor_load_next_to_nothing() -> None:
 
 
 def test_planning_loads_no_torch() -> None:
-    assert not {"torch", "transformers", "pandas"} & loaded(
+    assert not {"torch", "torch_geometric", "transformers", "pandas"} & loaded(
         "import benchmarks.planning.config, benchmarks.jobs.source, benchmarks.data.raw, benchmarks.planning.workflow"
     )
 
 
-def test_training_an_mlp_loads_no_transformers() -> None:
+def test_training_an_mlp_loads_no_transformers_and_no_pyg() -> None:
     code = "import benchmarks.tune, benchmarks.train, baselines.mlp, sgn.model"
-    assert not {"transformers", "sklearn", "matplotlib"} & loaded(code)
+    assert not {"transformers", "torch_geometric", "sklearn", "matplotlib"} & loaded(code)
+
+
+def test_the_method_loads_neither_pyg_nor_transformers_before_they_are_asked_for() -> None:
+    modules = ", ".join(f"sgn.{p.stem}" for p in (ROOT / "sgn").glob("[a-z]*.py"))
+    assert not {"transformers", "torch_geometric"} & loaded(f"import sgn, {modules}")

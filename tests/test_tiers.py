@@ -43,7 +43,7 @@ def plans(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return tiers
 
 
-@pytest.mark.parametrize(("tier", "limit"), [("smoke", 30), ("default", 250)])
+@pytest.mark.parametrize(("tier", "limit"), [("smoke", 30), ("default", 256)])
 def test_number_of_jobs(plans: dict[str, str], tier: str, limit: int) -> None:
     total = re.search(r"^total +(\d+)", plans[tier], re.M)
     assert total

@@ -24,6 +24,11 @@ LABELS = {
     "trees-all": "Trees + states + neighbors",
     "graphsage": "GraphSAGE",
     "gat": "GAT",
+    "pyg": "GATv2",  # as it is timed: by default
+    "gcnii": "GCNII",
+    "gin": "GIN",
+    "appnp": "APPNP",
+    "gps": "GPS",
     "linkx": "LINKX",
     "label-propagation": "Label propagation",
     "correct-and-smooth": "Correct & Smooth",

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 COMPUTING = (
     "lightgbm", "networkx", "numpy", "ogb", "optuna", "pandas", "peft", "pyarrow", "scikit-learn", "scipy",
-    "tokenizers", "torch", "transformers",
+    "tokenizers", "torch", "torch-geometric", "transformers",
 )  # fmt: skip
 """Libraries that data, training and scores are computed with."""
 DRAWING = ("matplotlib", "seaborn")

@@ -15,7 +15,7 @@ from benchmarks.speed import clock
 from benchmarks.speed.clock import Case
 
 WEIGHTS = {"weights": "sentence-transformers/all-MiniLM-L6-v2"}
-MODELS = ["baselines.mlp", "baselines.gcn", "baselines.graphsage", "baselines.gat", "baselines.linkx", "sgn.model"]
+MODELS = ["baselines.mlp", "baselines.gcn", "baselines.graphsage", "baselines.pyg", "baselines.linkx", "sgn.model"]
 SIZES: dict[str, dict[str, Any]] = {
     "encode": WEIGHTS | {"texts": 32, "tokens": 64, "lengths": [64], "batches": [8]},
     "propagate": {"students": 10_000, "edges": 500_000, "width": 64},
