@@ -12,10 +12,6 @@ READING = ("weights", "tokens", "sha256", "pooling", "precision")
 """Fields that say how texts are read."""
 
 
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
 def _matches(pattern: str) -> Any:
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
@@ -35,7 +31,7 @@ class Recipe(Typed):
     """A named way to use a pretrained Transformer; docs/recipes.md says what each field does."""
 
     PARTS: ClassVar[Mapping[str, type[Typed]]] = {"pretrain": Pretraining}
-    weights: str = key("a hub name or a folder", _text)
+    weights: str = key("a hub name or a folder", _matches(".+"))
     tokens: int = count("tokens", 2)
     finetune: str = key(
         "frozen, top-K, full, lora-K or adalora-K, where K counts layers from the top",
@@ -54,7 +50,7 @@ class Recipe(Typed):
     )
     folds: int = count("folds", 2, default=0)
     trials: int = count("trials", 0, default=0)
-    tuned_as: str | None = key("a recipe whose hyper-parameters this one takes", _text, default=None)
+    tuned_as: str | None = key("a recipe whose hyper-parameters this one takes", _matches(".+"), default=None)
 
     def inconsistent(self) -> Iterator[str]:
         """Layers that are pretrained are those that are fine-tuned, so that what lies below both is read once."""
