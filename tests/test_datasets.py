@@ -257,7 +257,7 @@ def test_every_name_in_the_guide_is_there() -> None:
     known |= {*TEXTS, *REPLICATIONS, *KINDS, *LITERALS, *schema, *dir(builtins)}
     known |= {*inspect.signature(synthetic.make).parameters}
     known |= {path.stem for folder in ("tables", "figures") for path in (ROOT / "benchmarks" / folder).glob("*.py")}
-    known |= {"make", "needed", "SOURCE", "labeled", "split"}
+    known |= {"make", "needed", "SOURCE", "labeled", "options", "split", "PyG", "Data", "data", "from_pyg"}
     for code in CODE:
         if "/" in code:
             assert (ROOT / code).exists() or code == "data/", code

@@ -101,7 +101,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
 
 
 STUDIES, RUNS = {"tune", "searching"}, {"train", "tune", "check_published"}
-ALL = {*STUDIES, *RUNS, "encode", "finetuning", "pretraining", "reading"}
+ALL = {*STUDIES, *RUNS, "finetuning", "pretraining", "reading"}
 
 
 @pytest.mark.parametrize(
