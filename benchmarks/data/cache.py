@@ -1,4 +1,7 @@
-"""The cache: what must survive a broken-off job, keyed by everything it depends on, written whole or not at all."""
+"""The cache: what must survive a broken-off job, keyed by everything it depends on, written whole or not at all.
+
+joblib's and diskcache's keys hold arguments, and no code below the function that is called; their values are pickles.
+"""
 
 import hashlib
 import json

@@ -2,7 +2,8 @@
 
 The worker fills `<output>.part-<pid>`; the parent adds `outcome.json` and `provenance.json` and moves the folder into
 place whole. So a step always leaves an artifact, and a broken one costs its own cells only. A worker that does not say
-that it is done has failed, whatever its exit status; what it started ends with it.
+that it is done has failed, whatever its exit status; what it started ends with it. Snakemake deletes what a failed job
+made and does not run what follows, and runners of processes know limits but no outcome: so this is ours.
 """
 
 import contextlib

@@ -3,7 +3,8 @@
 Only finished trials go into the journal, and each trial has a sampler of its own, seeded by its number; so what a
 trial proposes depends on the finished trials before it and on nothing else. So does when it is given up: what trials
 had reached on their way is journaled with them. A failure goes there only when it would come again (a loss that
-diverges); from any other one on, the next run tries anew, and the outcome says so until then.
+diverges); from any other one on, the next run tries anew, and the outcome says so until then. Optuna's own resumption
+goes on with a sampler that has forgotten its random state, and counts what was broken off among the trials.
 """
 
 import contextlib
