@@ -57,8 +57,8 @@ def make(records: Records) -> Figure:
     )
     _dashes(axes[1], table["oracle"].isna())
     shares = runs.groupby(GRID)["prevalence"].mean()
-    floor = shares.where(shares > 0.5, 1 - shares)  # what the majority class gives
-    won = ((table["bert-gcn"] - floor) / (table["oracle"] - floor)).where(table["oracle"] - floor > 4 * error)
+    majority = shares.where(shares > 0.5, 1 - shares)  # what the larger class gives
+    won = ((table["bert-gcn"] - majority) / (table["oracle"] - majority)).where(table["oracle"] - majority > 4 * error)
     _heat(axes[2], won, "What BERT+GCN wins of it,\nabove the majority class", ".0%", cmap="RdBu", vmin=-1.0, vmax=1.0)
     _dashes(axes[2], table[["bert-gcn", "oracle"]].isna().any(axis=1))
     key = [Patch(color=COLORS[m], label=label(m)) for m in models if m in COLORS]

@@ -88,7 +88,7 @@ def _losses(axis: Axes, curves: pd.DataFrame, objective: str, lines: dict[str, L
 def _gains(records: Records) -> pd.DataFrame:
     """Comparisons in the headline score with the unchanged model, with the recipe's arm; groups have a row each."""
     arms = records.pretraining[["dataset", "recipe", "arm"]].drop_duplicates()
-    compared = records.pairs[records.pairs["question"] == "base"]
+    compared = records.comparisons[records.comparisons["question"] == "base"]
     return records.uses.merge(compared, on=["dataset", "model", "variant"]).merge(arms, on=["dataset", "recipe"])
 
 
