@@ -1,20 +1,8 @@
 """Verb `score`: predictions and sealed labels to a dataset's tidy records. The only verb that reads sealed labels.
 
-A records folder holds `card.json` (what the dataset is) and these tables as Parquet: `runs` (a row a model, variant,
-split and seed: scores on test, and the headline one on validation), `classes` (a row a run and class), `alerts` (of a
-binary task, a row a run and share of the students whom staff can see), `trials` (a row a trial, of recipes and of
-rows, there with the recipe whose trials are charged to the row), `outcomes` (a row a model, and one a failed variant
-or cell: ok or why not), `description` (one row: size, contacts, texts), `network` (a row a bin of degrees, components
-and weights, and a cell of the mixing between classes), and of a synthetic network a sample to draw (`nodes`, `links`).
-Of a real dataset no row, bin or cell rests on fewer than five students (`benchmarks.analysis.people`): bins are
-joined, cells are NaN. Where recipes are fine-tuned, also `heads` (a row a recipe, split, seed and kind of students:
-how far its head can be trusted); where they are pretrained, `pretraining` (a row a recipe and split: its measure before
-and after), `curves` (a row an epoch of these: losses) and `uses` (a row a variant that changes nothing but the recipe
-of the unchanged model, to one of these). Where variants are compared with others, `references` (a row each).
-`controls` (a row a control: what it shows, and the noise of that). But for families, `comparisons` (a row a comparison
-of two rows: difference, interval, verdict), `calibration` (a row an unchanged model's run and bin of its probabilities,
-with the run's ECE and Brier score) and `fairness` (a row an unchanged model, protected attribute and measure: the gap
-between groups).
+A records folder holds `card.json` (what the dataset is) and the tables of `benchmarks.analysis.records.Records` as
+Parquet. Of a real dataset no row, bin or cell rests on fewer than five students (`benchmarks.analysis.people`): bins
+are joined, cells are NaN. Files are read and written here; what is in them comes from `benchmarks.analysis.scoring`.
 """
 
 from collections.abc import Iterator
@@ -95,8 +83,8 @@ def run(
     if known:
         tables["controls"] = scoring.controlled(dataset, known, runs, text_matters)
     if known and not grid:
-        tables |= scoring.described(dataset, load_graph(data), known[""])
         tuned = {folder.name for folder in tuning}
+        tables |= scoring.described(dataset, load_graph(data), known[""])
         tables |= scoring.compared(dataset, known[""], runs, load_protected(data), tuned, references)
     if finetunings:
         tables["heads"] = _heads(dataset, finetunings)

@@ -64,28 +64,28 @@ class Family:
 class Records:
     """Records in the order of the config: datasets and models come first where they stand first there."""
 
-    runs: pd.DataFrame
-    classes: pd.DataFrame
+    runs: pd.DataFrame  # a row a model, variant, split and seed: scores on test, and the headline one on validation
+    classes: pd.DataFrame  # a row a run and class
     alerts: pd.DataFrame  # of binary tasks: a row a run and share of the students whom staff can see
-    trials: pd.DataFrame
-    outcomes: pd.DataFrame
+    trials: pd.DataFrame  # a row a trial of a row or recipe; of a row with the recipe whose trials are charged to it
+    outcomes: pd.DataFrame  # a row a model, and one a failed variant or cell: ok or why not
     cards: dict[str, dict[str, Any]]  # by dataset; none for one that is not available
     datasets: list[str]
     models: list[str]
     workflow: str  # the command that ran all this
     descriptions: pd.DataFrame  # a row a dataset: size, contacts, texts, labels
     network: pd.DataFrame  # a row a bin of degrees, components and weights, and a cell of the mixing of classes
-    networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by synthetic dataset: nodes and links of a sample
+    networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by synthetic dataset: nodes and links of a sample to draw
     families: dict[str, Family]
-    pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
-    curves: pd.DataFrame  # a row an epoch of these
+    pretraining: pd.DataFrame  # a row a pretrained recipe and split: its measure before and after
+    curves: pd.DataFrame  # a row an epoch of these: losses
     heads: pd.DataFrame  # a row a fine-tuned recipe, split, seed and kind of students: how far its head can be trusted
     uses: pd.DataFrame  # a row a variant that changes nothing but the unchanged model's recipe, to one of these
     references: pd.DataFrame  # a row a variant that is compared with another one, not with the unchanged model
-    comparisons: pd.DataFrame  # a row a comparison of two rows, see benchmarks.analysis.comparisons
-    calibration: pd.DataFrame  # a row a run and bin of probabilities
-    fairness: pd.DataFrame  # a row a model, protected attribute and measure
-    controls: pd.DataFrame  # a row a control of a dataset or family
+    comparisons: pd.DataFrame  # a row a comparison of two rows: difference, interval, verdict; not of families
+    calibration: pd.DataFrame  # a row an unchanged model's run and bin of probabilities, with its ECE and Brier score
+    fairness: pd.DataFrame  # a row an unchanged model, protected attribute and measure: the gap between groups
+    controls: pd.DataFrame  # a row a control of a dataset or family: what it shows, and the noise of that
     timings: Timings
 
     def metric(self, dataset: str) -> str:

@@ -87,10 +87,9 @@ def compared(
         rows.setdefault((run.model, run.variant), {})[run.split, run.seed] = run.test
         if run.variant == BASE:
             bins.append(_calibration(sealed.test[run.split], run.test, sealed.fewest).assign(dataset=dataset, **run.of))
-        if run.variant == BASE and run.model in tuned:
-            truth = sealed.validation[run.split].truth
-            seen.setdefault(run.model, []).append(comparisons.score(sealed.kind, truth, run.validation))
-    validation = {model: float(np.mean(each)) for model, each in seen.items()}
+            score = comparisons.score(sealed.kind, sealed.validation[run.split].truth, run.validation)
+            seen.setdefault(run.model, []).append(score)
+    validation = {model: float(np.mean(each)) for model, each in seen.items() if model in tuned}
     for (model, variant), answers in rows.items():
         for attribute, words in protected.items() if variant == BASE else ():
             found = fairness.gaps(sealed.kind, sealed.test, answers, words)
