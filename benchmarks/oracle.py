@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import gammaln, logsumexp, softmax, xlogy
 
 from benchmarks.data.dataset import Truth
-from benchmarks.data.predictions import Run, Sides, save
+from benchmarks.data.predictions import Key, Sides, save
 from benchmarks.data.storage import load_split, load_task, load_truth
 from benchmarks.training.variants import BASE
 
@@ -33,12 +33,12 @@ Belief propagation is blind to evidence against it of 10,000 nats and more; enum
 
 
 def run(data: Path, sources: list[str], splits: list[str], seeds: list[int], output: Path) -> None:
-    """Write `predictions.npz` as `train` does, knowing the `sources` and the labels of training students.
+    """Write predictions as `train` does, knowing the `sources` and the labels of training students.
 
     The oracle takes no chances: every seed has the same predictions.
     """
     truth, task = load_truth(data), load_task(data)
-    runs: dict[Run, Sides] = {}
+    runs: dict[Key, Sides] = {}
     for split in splits:
         known = load_split(data, split, len(truth.text))
         train = known.train.numpy()

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import pandas as pd
+from tabulate import LATEX_ESCAPE_RULES
 
 from benchmarks.analysis import records
 from benchmarks.analysis.rows import BEST, DASH, TIED
@@ -25,19 +26,7 @@ LINE = 80
 """Columns, or characters of a line, from which on a table is scaled to the width of the text."""
 
 MARKDOWN = re.compile(r"[\\`*|]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|(?<=\])\(")
-LATEX = str.maketrans(
-    {character: f"\\{character}" for character in "&%$#_{}"}
-    | {
-        "\\": "\\textbackslash{}",
-        "~": "\\textasciitilde{}",
-        "^": "\\textasciicircum{}",
-        "±": "$\\pm$",
-        DASH: "--",
-        "<": "$<$",
-        ">": "$>$",
-        "|": "$|$",
-    }
-)
+LATEX = str.maketrans(LATEX_ESCAPE_RULES | {"±": "$\\pm$", DASH: "--", "|": "$|$"})
 
 
 def run(

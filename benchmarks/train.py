@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.data import cache as caching
 from benchmarks.data.cache import fingerprint
-from benchmarks.data.predictions import Run, Sides, save
+from benchmarks.data.predictions import Key, Sides, save
 from benchmarks.data.storage import load_truth, read_json
 from benchmarks.jobs import outcome
 from benchmarks.jobs.modules import load
@@ -42,7 +42,7 @@ def run(
     encoded: Path | None = None,
     recipe: Recipe | None = None,
 ) -> None:
-    """Write `predictions.npz`: probabilities [n, K] of validation and test students for each variant, split and seed.
+    """Write predictions: probabilities [n, K] of validation and test students for each variant, split and seed.
 
     `settings` are knobs that the config sets. Without `tuning` (a control has nothing to tune) the model runs on its
     defaults. `other_states` are the folders of the recipes that variants name, by recipe. `encoded` and `recipe` let a
@@ -70,7 +70,7 @@ def run(
         for cell in crossed(splits, range(change.draws) if change.draws else seeds)
     ]
     progress = Progress(len(cells), "run")
-    runs: dict[Run, Sides] = {}
+    runs: dict[Key, Sides] = {}
     failed: dict[str, Outcome] = {}
     for variant, split, seed in cells:
         if variant in failed:

@@ -3,11 +3,19 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks.analysis.alerts import SHARES, alerts
-from benchmarks.data.storage import load_lead, save_dataset
+from benchmarks.analysis import alerts as early
+from benchmarks.analysis.alerts import SHARES
+from benchmarks.data.storage import load_test, save_dataset
+from benchmarks.data.targets import of_students
 from benchmarks.datasets import synthetic
+
+
+def alerts(labels: np.ndarray, chance: np.ndarray, lead: np.ndarray | None) -> pd.DataFrame:
+    """Of as many students."""
+    return early.alerts(of_students(np.arange(len(labels)), labels, lead), chance)
 
 
 def test_counts_by_hand() -> None:
@@ -55,7 +63,7 @@ def test_lead_times_lie_under_the_seal(tmp_path: Path) -> None:
     sealed.mkdir()
     dataset = synthetic.make(None, ["0"], students=60, cutoff=8)
     save_dataset(dataset, data, sealed)
-    lead = load_lead(sealed, "0")
+    lead = load_test(sealed, "0").lead
     assert lead is not None
     assert lead.tolist() == [14.0] * len(dataset.splits["0"].test)
     for file in data.glob("*.npz"):

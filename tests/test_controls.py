@@ -27,6 +27,7 @@ from benchmarks.analysis.controls import (
     shown,
 )
 from benchmarks.data.storage import write_json
+from benchmarks.data.targets import Targets, of_students
 from benchmarks.jobs.outcome import Outcome
 from benchmarks.tables import controls as controls_table
 
@@ -40,8 +41,8 @@ def chances(rng: np.random.Generator, labels: np.ndarray, strength: float) -> np
     return 1 / (1 + np.exp(-rng.normal(strength * (labels - 0.5), 1)))[:, None]
 
 
-def toy(**strengths: float) -> tuple[dict[str, np.ndarray], dict]:
-    """Test labels of two splits, and rows: sound ones, but for those whose strength is given."""
+def toy(**strengths: float) -> tuple[dict[str, Targets], dict]:
+    """Who is tested by two splits, and rows: sound ones, but for those whose strength is given."""
     rng = np.random.default_rng(5)
     labels = {split: (rng.random(STUDENTS) < 0.4).astype(np.int64) for split in ("0", "1")}
     sound = {"permuted": 0.0, "shuffled": 1.0, "bert_gcn": 2.0, "oracle": 2.2} | strengths
@@ -52,17 +53,16 @@ def toy(**strengths: float) -> tuple[dict[str, np.ndarray], dict]:
         for split, seed in itertools.product(labels, seeds):
             lucky = next(tilt) if row == PERMUTED else 0.0
             rows[row][split, seed] = chances(rng, labels[split], strength + lucky)
-    return labels, rows
+    return targets(labels), rows
 
 
-def who(labels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def targets(labels: dict[str, np.ndarray]) -> dict[str, Targets]:
     """Other students in each split."""
-    return {split: 10_000 * place + np.arange(len(of)) for place, (split, of) in enumerate(labels.items())}
+    return {s: of_students(10_000 * place + np.arange(len(y)), y) for place, (s, y) in enumerate(labels.items())}
 
 
 def verdicts(text_matters: bool = True, **strengths: float) -> pd.DataFrame:
-    labels, rows = toy(**strengths)
-    frame = pd.DataFrame(shown("binary", labels, who(labels), rows, text_matters)).assign(dataset="toy")
+    frame = pd.DataFrame(shown("binary", *toy(**strengths), text_matters)).assign(dataset="toy")
     assert set(frame) == set(COLUMNS["controls"])
     return judged(frame).set_index(["control", "variant"])
 
@@ -112,18 +112,18 @@ def test_the_table_shows_the_row_that_comes_nearest_to_failing() -> None:
 
 def test_a_draw_far_off_chance_is_no_failure_but_a_band_of_one_run_would_say_so() -> None:
     """The spread of draws is what their mean is compared with, not that of exchangeable students."""
-    labels, rows = toy()
-    areas = np.array([ranked("binary", labels[split], p) for (split, _), p in rows[PERMUTED].items()])
+    tests, rows = toy()
+    areas = np.array([ranked("binary", tests[split].truth, p) for (split, _), p in rows[PERMUTED].items()])
     one_run = np.sqrt((STUDENTS + 1) / (12 * 0.24 * STUDENTS**2))  # Mann-Whitney's, of 40 % positives
     assert np.abs(areas - 0.5).max() > 4 * one_run
     assert verdicts().loc[("permuted labels", "permuted labels"), "verdict"] == HOLDS
 
 
 def test_off_chance_is_a_t_test_of_the_draws_whose_splits_count_as_one() -> None:
-    labels, rows = toy(permuted=0.2)
-    found = at_chance("binary", labels, rows[PERMUTED])
+    tests, rows = toy(permuted=0.2)
+    found = at_chance("binary", tests, rows[PERMUTED])
     areas = [
-        np.mean([roc_auc_score(labels[split], rows[PERMUTED][split, seed][:, 0]) for split in labels])
+        np.mean([roc_auc_score(tests[split].truth, rows[PERMUTED][split, seed][:, 0]) for split in tests])
         for seed in range(DRAWS)
     ]
     theirs = scipy_stats.ttest_1samp(areas, 0.5)
@@ -132,31 +132,32 @@ def test_off_chance_is_a_t_test_of_the_draws_whose_splits_count_as_one() -> None
 
 
 def test_a_bound_that_chance_cannot_be_missed_by_is_no_control() -> None:
-    labels, _ = toy()
-    wild = {("0", seed): chances(np.random.default_rng(seed), labels["0"], 8.0 * (-1) ** seed) for seed in range(3)}
-    frame = pd.DataFrame([at_chance("binary", labels, wild)]).assign(control="permuted labels", dataset="toy")
+    tests, _ = toy()
+    y = tests["0"].truth
+    wild = {("0", seed): chances(np.random.default_rng(seed), y, 8.0 * (-1) ** seed) for seed in range(3)}
+    frame = pd.DataFrame([at_chance("binary", tests, wild)]).assign(control="permuted labels", dataset="toy")
     found = judged(frame.assign(model="bert-gcn", variant="permuted labels"))
     assert found["verdict"].tolist() == [POWERLESS]
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
 def test_a_test_side_with_one_class_ranks_nobody_and_is_not_checked(kind: str) -> None:
-    labels, rows = toy()
+    tests, rows = toy()
     answers = {cell: np.hstack([1 - p, p]) if kind == "multiclass" else p for cell, p in rows[PERMUTED].items()}
-    one = labels | {"1": np.zeros(STUDENTS, np.int64)}
-    assert np.isnan(ranked(kind, one["1"], answers["1", 0]))
+    one = tests | {"1": replace(tests["1"], truth=np.zeros(STUDENTS, np.int64))}
+    assert np.isnan(ranked(kind, one["1"].truth, answers["1", 0]))
     found = at_chance(kind, one, answers)
     assert np.isnan([found["value"], found["error"]]).all(), "no draw's mean leaves a split out"
-    both = paired("binary", one, who(one), rows[BERT_GCN], rows[ORACLE])
+    both = paired("binary", one, rows[BERT_GCN], rows[ORACLE])
     frame = pd.DataFrame([found, both]).assign(dataset="toy", model="bert-gcn", variant="permuted labels")
     frame["control"] = ["permuted labels", "oracle"]
     assert judged(frame)["verdict"].tolist() == [UNCHECKED, UNCHECKED]
 
 
 def test_one_draw_shows_no_noise_and_is_not_checked() -> None:
-    labels, rows = toy()
+    tests, rows = toy()
     one = {key: p for key, p in rows[PERMUTED].items() if key == ("0", 0)}
-    frame = pd.DataFrame([at_chance("binary", labels, one)]).assign(control="permuted labels", dataset="toy")
+    frame = pd.DataFrame([at_chance("binary", tests, one)]).assign(control="permuted labels", dataset="toy")
     found = judged(frame.assign(model="bert-gcn", variant="permuted labels"))
     assert found["verdict"].tolist() == [UNCHECKED]
     assert next(sentences(found)).startswith("not checked: toy: BERT+GCN, permuted labels: 1 runs")
@@ -187,7 +188,7 @@ def test_paired_noise_is_disagreement_and_seeds() -> None:
     labels = {"0": np.array([0, 1, 2, 0, 1, 2, 0, 1])}
     right, wrong = np.eye(3)[labels["0"]], np.eye(3)[(labels["0"] + 1) % 3]
     one = {("0", 0): right, ("0", 1): np.concatenate([wrong[:4], right[4:]])}
-    found = paired("multiclass", labels, who(labels), one, {("0", 0): np.concatenate([right[:6], wrong[6:]])})
+    found = paired("multiclass", targets(labels), one, {("0", 0): np.concatenate([right[:6], wrong[6:]])})
     assert found["value"] == pytest.approx(0.75 - 0.75)
     moved = np.array([-0.5] * 4 + [0, 0, 1, 1]) / 8  # of a student, mean over seeds
     assert found["error"] == pytest.approx(np.sqrt((moved**2).sum() + np.var([1, 0.5], ddof=1) / 2))
@@ -199,14 +200,14 @@ def test_cells_of_the_same_students_are_not_so_many_tests() -> None:
     labels = rng.integers(2, size=STUDENTS)
     one, two = (chances(rng, labels, 1.0) for _ in range(2))
     cells = [f"text={i}/0" for i in range(25)]
-    tested = (dict.fromkeys(cells, labels), dict.fromkeys(cells, np.arange(STUDENTS)))
-    same = paired("binary", *tested, {(c, 0): one for c in cells}, {(c, 0): two for c in cells})
-    alone = paired("binary", {"0": labels}, {"0": np.arange(STUDENTS)}, {("0", 0): one}, {("0", 0): two})
+    tested = of_students(np.arange(STUDENTS), labels)
+    same = paired("binary", dict.fromkeys(cells, tested), {(c, 0): one for c in cells}, {(c, 0): two for c in cells})
+    alone = paired("binary", {"0": tested}, {("0", 0): one}, {("0", 0): two})
     assert same["error"] == pytest.approx(alone["error"])
     assert same["value"] == pytest.approx(alone["value"])
     others = {c: rng.permutation(labels) for c in cells}
     apart = [{(c, 0): chances(rng, others[c], 1.0) for c in cells} for _ in range(2)]
-    assert paired("binary", others, who(others), *apart)["error"] == pytest.approx(alone["error"] / 5, rel=0.2)
+    assert paired("binary", targets(others), *apart)["error"] == pytest.approx(alone["error"] / 5, rel=0.2)
 
 
 def test_all_controls_together_fail_once_in_a_thousand_tiers() -> None:

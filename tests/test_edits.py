@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from baselines import logistic, states_mlp
 from benchmarks import train
+from benchmarks.data import predictions
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.grid import values
 from benchmarks.data.storage import Known, save_dataset
@@ -241,9 +242,7 @@ def test_each_variant_is_a_run_of_its_own(tmp_path: Path) -> None:
         folders["data"], "sgn.model", ["0"], [0], 20, 20, folders["cache"], "cpu", folders["output"],
         states=folders["states"], variants=variants,
     )  # fmt: skip
-    with np.load(folders["output"] / "predictions.npz", allow_pickle=False) as file:
-        seen = {file[f"{variant}/0/0/test"].tobytes() for variant in ("base", *variants)}
-    assert len(seen) == 1 + len(variants)
+    assert len({run.test.tobytes() for run in predictions.load(folders["output"])[0]}) == 1 + len(variants)
 
 
 def test_a_model_that_reads_the_words_themselves_sees_other_words(tmp_path: Path) -> None:
@@ -257,5 +256,4 @@ def test_a_model_that_reads_the_words_themselves_sees_other_words(tmp_path: Path
         folders["data"], "baselines.logistic", ["0"], [0], 20, 20, folders["cache"], "cpu", folders["output"],
         variants=variants,
     )  # fmt: skip
-    with np.load(folders["output"] / "predictions.npz", allow_pickle=False) as file:
-        assert len({file[f"{variant}/0/0/test"].tobytes() for variant in ("base", *variants)}) == 3
+    assert len({run.test.tobytes() for run in predictions.load(folders["output"])[0]}) == 3

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_curve
 from benchmarks.analysis import fairness
 from benchmarks.analysis.fairness import BEYOND, WITHIN, apart, gaps, roc
 from benchmarks.data.storage import load_protected, save_dataset
+from benchmarks.data.targets import Targets, of_students
 
 
 @pytest.fixture(autouse=True)
@@ -20,26 +21,25 @@ def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fairness, "DEALS", 60)
 
 
-def toy(apart: float, students: int = 400, seeds: int = 2) -> tuple[dict, dict, dict, np.ndarray]:
-    """Ids and labels of two splits, chances by run, and two groups, of whom the second is told by so much less."""
+def toy(apart: float, students: int = 400, seeds: int = 2) -> tuple[dict[str, Targets], dict, np.ndarray]:
+    """Who is tested by two splits, chances by run, and two groups, of whom the second is told by so much less."""
     rng = np.random.default_rng(0)
     words = np.where(rng.random(students) < 0.4, "late", "calm")
     everybody = rng.integers(2, size=students)
     ids = dict(zip(("0", "1"), np.split(rng.permutation(students), 2), strict=True))
-    labels = {split: everybody[of] for split, of in ids.items()}
     strength = np.where(words == "late", 3.0 - apart, 3.0)
     runs = {
         (split, seed): (1 / (1 + np.exp(-rng.normal(strength[of] * (everybody[of] - 0.5), 1))))[:, None]
         for split, of in ids.items()
         for seed in range(seeds)
     }
-    return ids, labels, runs, words
+    return {split: of_students(of, everybody[of]) for split, of in ids.items()}, runs, words
 
 
 def test_gaps_by_hand() -> None:
-    ids, labels, runs, words = toy(2.0, seeds=1)
-    found = gaps("binary", ids, labels, runs, words).set_index("measure")
-    who, y = (np.concatenate([of["0"], of["1"]]) for of in (ids, labels))
+    tests, runs, words = toy(2.0, seeds=1)
+    found = gaps("binary", tests, runs, words).set_index("measure")
+    who, y = (np.concatenate([getattr(tests[split], name) for split in "01"]) for name in ("units", "truth"))
     chance = np.concatenate([runs["0", 0], runs["1", 0]])[:, 0]
     late = words[who] == "late"
     recall = [((chance >= 0.5) & (y == 1) & of).sum() / ((y == 1) & of).sum() for of in (late, ~late)]
@@ -61,7 +61,7 @@ def test_gaps_by_hand() -> None:
 
 
 def test_a_gap_is_beyond_chance_and_no_gap_is_not() -> None:
-    unlike, alike = (gaps("binary", *toy(apart)[:3], toy(apart)[3]).set_index("measure") for apart in (3.0, 0.0))
+    unlike, alike = (gaps("binary", *toy(apart)).set_index("measure") for apart in (3.0, 0.0))
     for measure in ("recall", "abroca"):
         assert unlike.loc[measure, "value"] > unlike.loc[measure, "chance"]
         assert alike.loc[measure, "value"] < alike.loc[measure, "chance"]
@@ -75,7 +75,7 @@ def test_a_gap_is_beyond_chance_and_no_gap_is_not() -> None:
 
 def verdicts(y: np.ndarray, chance: np.ndarray, words: np.ndarray) -> np.ndarray:
     """Whether each gap is beyond chance, on one split."""
-    found = gaps("binary", {"0": np.arange(len(y))}, {"0": y}, {("0", 0): chance[:, None]}, words)
+    found = gaps("binary", {"0": of_students(np.arange(len(y)), y)}, {("0", 0): chance[:, None]}, words)
     return (found.set_index("measure")["verdict"][list(fairness.MEASURES)] == BEYOND).to_numpy()
 
 
@@ -96,11 +96,9 @@ def test_groups_of_unequal_base_rates_that_are_served_alike_are_rarely_beyond_ch
 
 def test_constants_that_differ_by_split_have_no_gap() -> None:
     """A model that predicts its split's base rate tells nobody apart, though groups differ in it between splits."""
-    ids, labels, runs, words = toy(0.0, seeds=1)
-    words[ids["1"][:150]] = "late"
-    found = gaps(
-        "binary", ids, labels, {cell: np.full_like(runs[cell], 0.2 + 0.1 * int(cell[0])) for cell in runs}, words
-    )
+    tests, runs, words = toy(0.0, seeds=1)
+    words[tests["1"].units[:150]] = "late"
+    found = gaps("binary", tests, {cell: np.full_like(runs[cell], 0.2 + 0.1 * int(cell[0])) for cell in runs}, words)
     assert found.set_index("measure").loc["abroca", ["value", "low", "high"]].tolist() == [0, 0, 0]
 
 
@@ -115,13 +113,13 @@ def test_roc_curves_are_scikit_learns_ties_and_weights_included() -> None:
 
 
 def test_small_groups_are_left_out_and_unknown_ones_are_none() -> None:
-    ids, labels, runs, words = toy(0.0)
+    tests, runs, words = toy(0.0)
     words[:80] = ""
     words[80:90] = "lost"
-    found = gaps("binary", ids, labels, runs, words)
+    found = gaps("binary", tests, runs, words)
     assert found[["groups", "left_out"]].drop_duplicates().to_numpy().tolist() == [[2, 1]]
     assert (found["names"] == "calm, late").all(), "sizes would tell that of the one left out"
-    alone = gaps("binary", ids, labels, runs, np.where(words == "lost", "lost", "calm"))
+    alone = gaps("binary", tests, runs, np.where(words == "lost", "lost", "calm"))
     assert alone[["value", "low", "high", "chance"]].isna().all(axis=None)
     assert alone["groups"].tolist() == [1, 1, 1]
     assert (alone["names"] == "").all(), "whose size would tell that of the one left out"
@@ -138,9 +136,8 @@ def test_several_classes_count_all_students_and_only_classes_with_enough_of_both
     each = [apart("binary", (labels == c).astype(int), answers[:, [c]], member, once, 0) for c in range(3)]
     assert each[2] is None, "nine students are not enough"
     assert found == pytest.approx((each[0] + each[1]) / 2)
-    everybody = gaps(
-        "multiclass", {"0": np.arange(300)}, {"0": labels}, {("0", 0): answers}, np.where(late, "late", "calm")
-    )
+    tests = {"0": of_students(np.arange(300), labels)}
+    everybody = gaps("multiclass", tests, {("0", 0): answers}, np.where(late, "late", "calm"))
     right = answers.argmax(1) == labels
     assert everybody.set_index("measure").loc["recall", "value"] == pytest.approx(
         abs(right[late].mean() - right[~late].mean())
@@ -149,10 +146,9 @@ def test_several_classes_count_all_students_and_only_classes_with_enough_of_both
 
 def test_a_person_in_several_splits_is_one() -> None:
     """The same test students twice are not twice as many: the interval stays as wide."""
-    ids, labels, runs, words = toy(1.0, seeds=1)
-    once = gaps("binary", {"0": ids["0"]}, {"0": labels["0"]}, {("0", 0): runs["0", 0]}, words)
-    again = [dict.fromkeys("01", of["0"]) for of in (ids, labels)]
-    twice = gaps("binary", *again, {(split, 0): runs["0", 0] for split in "01"}, words)
+    tests, runs, words = toy(1.0, seeds=1)
+    once = gaps("binary", {"0": tests["0"]}, {("0", 0): runs["0", 0]}, words)
+    twice = gaps("binary", dict.fromkeys("01", tests["0"]), {(split, 0): runs["0", 0] for split in "01"}, words)
     for column in ("value", "low", "high", "chance"):
         assert twice[column].tolist() == pytest.approx(once[column].tolist())
 

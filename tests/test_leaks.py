@@ -15,6 +15,7 @@ from conftest import learnable
 from benchmarks import encode, finetune, prepare, train, tune, tune_recipe
 from benchmarks.data.dataset import Dataset
 from benchmarks.data.leaks import suspicions
+from benchmarks.data.predictions import load
 from benchmarks.data.storage import load_split, read_json, save_dataset
 from benchmarks.training import views
 from benchmarks.training.recipes import Recipe
@@ -26,7 +27,7 @@ SPLITS = ["0", "1"]
 SEEDS = [0, 1]
 
 
-def pipeline(dataset: Dataset, place: Path, bert: Path) -> dict[str, np.ndarray]:
+def pipeline(dataset: Dataset, place: Path, bert: Path) -> dict[tuple, np.ndarray]:
     """All steps from a dataset to the predictions of a text and a graph model, tuned on two trials."""
     folders = {name: place / name for name in ("data", "sealed", "frozen", "out")}
     for folder in folders.values():
@@ -50,8 +51,9 @@ def pipeline(dataset: Dataset, place: Path, bert: Path) -> dict[str, np.ndarray]
         rule = {"splits": SPLITS, "epochs": 5, "patience": 5, **common}
         tune.run(data, model, seeds=[9], trials=2, output=tuned, states=selection if text else None, **rule)
         train.run(data, model, seeds=SEEDS, output=out, states=reporting if text else None, tuning=tuned, **rule)
-        with np.load(out / "predictions.npz") as file:
-            predictions |= {f"{model}/{key}": file[key] for key in file.files}
+        for run in load(out)[0]:
+            of = model, run.variant, run.split, run.seed
+            predictions |= {(*of, "validation"): run.validation, (*of, "test"): run.test}
     return predictions
 
 
@@ -62,12 +64,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def predictions(place: Path, small_bert: Path) -> dict[str, np.ndarray]:
+def predictions(place: Path, small_bert: Path) -> dict[tuple, np.ndarray]:
     return pipeline(learnable(), place, small_bert)
 
 
 def test_predictions_do_not_depend_on_test_labels(
-    predictions: dict[str, np.ndarray], tmp_path: Path, small_bert: Path
+    predictions: dict[tuple, np.ndarray], tmp_path: Path, small_bert: Path
 ) -> None:
     dataset = learnable()
     flipped = dataset.labels.copy()
@@ -77,18 +79,18 @@ def test_predictions_do_not_depend_on_test_labels(
     assert predictions.keys() == after.keys()
     for key, scores in predictions.items():
         same = scores.tobytes() == after[key].tobytes()
-        assert same == ("/base/0/" in key), f"{key}: split 0 must stay the same, and split 1, which trains on them, not"
+        assert same == (key[1:3] == ("base", "0")), f"{key}: split 0 stays the same, split 1, which trains on them, not"
 
 
-def test_each_seed_has_states_of_its_own(place: Path, predictions: dict[str, np.ndarray]) -> None:
+def test_each_seed_has_states_of_its_own(place: Path, predictions: dict[tuple, np.ndarray]) -> None:
     material = Material(place / "data", place / "reporting", SPLITS)
     with np.load(place / "reporting" / "0" / "states.npz") as file:
         for seed in SEEDS:
             states = file[f"seed={seed}/states"][file["index"]]
             assert np.array_equal(material.views("0", seed).training.graph.states, states)
         assert not np.array_equal(file["seed=0/states"], file["seed=1/states"])
-    head = "baselines.transformer/base/0"
-    assert not np.array_equal(predictions[f"{head}/0/test"], predictions[f"{head}/1/test"])
+    first, second = (predictions["baselines.transformer", "base", "0", seed, "test"] for seed in SEEDS)
+    assert not np.array_equal(first, second)
 
 
 def test_training_sees_nothing_of_hidden_students(tmp_path: Path, small_bert: Path) -> None:

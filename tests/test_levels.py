@@ -70,6 +70,21 @@ def test_only_score_opens_the_seal(file: Path) -> None:
         assert "load_test" not in file.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_predictions_have_one_owner(file: Path) -> None:
+    if file != ROOT / "benchmarks/data/predictions.py":
+        assert "predictions.npz" not in file.read_text(encoding="utf-8")
+
+
+COMPUTES = ("alerts", "comparisons", "controls", "fairness", "metrics", "networks", "scoring", "stats")
+
+
+@pytest.mark.parametrize("name", COMPUTES)
+def test_what_computes_a_score_touches_no_file(name: str) -> None:
+    files = {"pathlib", "json", "benchmarks.data.storage", "benchmarks.data.parquet", "benchmarks.analysis.records"}
+    assert not files & imports(ROOT / "benchmarks" / "analysis" / f"{name}.py")
+
+
 def loaded(code: str) -> set[str]:
     """Top-level modules that a fresh interpreter has loaded after `code`."""
     tail = "\nimport sys; print(*{m.split('.')[0] for m in sys.modules})"

@@ -137,7 +137,7 @@ def test_a_reliability_diagram_by_hand() -> None:
     """30 students, so two a bin; of the two with a chance of 0.2, one has the label, and so on."""
     chance = np.repeat(np.linspace(0.2, 0.9, BINS), 2)
     labels = np.tile([0, 1], BINS)
-    found = reliability(labels, chance[:, None])
+    found = reliability(labels, chance[:, None], np.arange(30))
     assert found["predicted"].tolist() == pytest.approx(np.linspace(0.2, 0.9, BINS))
     assert (found["observed"] == 0.5).all()
     assert found["share"].tolist() == pytest.approx([1 / BINS] * BINS)
@@ -145,12 +145,12 @@ def test_a_reliability_diagram_by_hand() -> None:
 
 
 def test_a_constant_has_one_bin_and_no_error_at_the_base_rate() -> None:
-    found = reliability(np.array([0, 0, 0, 1]), np.full((4, 1), 0.25))
+    found = reliability(np.array([0, 0, 0, 1]), np.full((4, 1), 0.25), np.arange(4))
     assert found.drop(columns="bin").to_numpy().tolist() == [[4, 1.0, 0.25, 0.25]]
     assert calibration_error(found) == 0
 
 
 def test_several_classes_are_asked_whether_the_decision_is_right() -> None:
-    found = reliability(np.array([0, 2]), np.array([[0.6, 0.3, 0.1], [0.1, 0.5, 0.4]]))
+    found = reliability(np.array([0, 2]), np.array([[0.6, 0.3, 0.1], [0.1, 0.5, 0.4]]), np.arange(2))
     assert found["predicted"].tolist() == [0.5, 0.6]
     assert found["observed"].tolist() == [0, 1]

@@ -19,6 +19,7 @@ from benchmarks.analysis.networks import aggregates
 from benchmarks.analysis.people import FEWEST, drawn, merged, real, suppressed
 from benchmarks.data.describe import description
 from benchmarks.data.storage import read_json, write_json
+from benchmarks.data.targets import of_students
 from benchmarks.jobs.modules import load
 
 RUN = {"dataset": "toy", "model": "mlp", "variant": "base", "split": "0", "seed": 0}
@@ -37,7 +38,7 @@ def test_bins_are_joined_until_each_has_enough_students() -> None:
 def test_a_reliability_diagram_of_people_has_no_bin_of_few(students: int) -> None:
     rng = np.random.default_rng(students)
     labels, chance = rng.integers(2, size=students), rng.random((students, 1))
-    joined, single = reliability(labels, chance, FEWEST), reliability(labels, chance)
+    joined, single = (reliability(labels, chance, np.arange(students), fewest) for fewest in (FEWEST, 1))
     assert joined["students"].min() >= FEWEST
     assert joined["students"].sum() == students
     for side in ("predicted", "observed"):
@@ -47,7 +48,8 @@ def test_a_reliability_diagram_of_people_has_no_bin_of_few(students: int) -> Non
 
 def test_several_answers_of_a_student_are_of_one() -> None:
     labels = np.tile([[0, 1, 1, 0]], (6, 1))
-    assert reliability(labels, np.random.default_rng(0).random((6, 4)), FEWEST)["students"].min() >= FEWEST
+    found = reliability(labels, np.random.default_rng(0).random((6, 4)), np.arange(6), FEWEST)
+    assert found["students"].min() >= FEWEST
 
 
 def classes(supports: list[int], precision: float = 0.5, recall: float = 0.5) -> pd.DataFrame:
@@ -97,8 +99,9 @@ def test_alerts_of_few_are_suppressed() -> None:
 def test_a_lead_time_rests_on_those_of_whom_it_is_known() -> None:
     labels, chance = np.ones(40, int), np.linspace(0.9, 0.1, 40)[:, None]
     lead = np.where(np.arange(40) < 4, 9.0, np.nan)
-    assert alerts(labels, chance, lead)["lead"].notna().all()
-    assert alerts(labels, chance, lead, FEWEST)["lead"].isna().all()
+    targets = of_students(np.arange(40), labels, lead)
+    assert alerts(targets, chance)["lead"].notna().all()
+    assert alerts(targets, chance, FEWEST)["lead"].isna().all()
 
 
 def test_shares_that_count_few_are_suppressed() -> None:

@@ -32,11 +32,11 @@ def place(tmp_path: Path) -> Path:
     del runs[-1]
     pd.DataFrame(runs, columns=COLUMNS["runs"]).to_parquet(folder / "runs.parquet")
     told = {"dataset": "toy", "question": "base", "model": "bert-gcn", "split": ""}
-    pairs = [
+    differences = [
         told | {"variant": variant, "verdict": "worse" if change == -0.05 else "undecided"}
         for variant, change in CHANGES.items()
     ]
-    pd.DataFrame(pairs, columns=COLUMNS["pairs"]).to_parquet(folder / "pairs.parquet")
+    pd.DataFrame(differences, columns=COLUMNS["comparisons"]).to_parquet(folder / "comparisons.parquet")
     for name in ("classes", "trials", "outcomes"):
         pd.DataFrame(columns=COLUMNS[name]).to_parquet(folder / f"{name}.parquet")
     card = {"kind": "binary", "target": "drops out", "text": "genuine", "classes": ["no", "yes"]}

@@ -11,7 +11,6 @@ from matplotlib import pyplot as plt
 from benchmarks import score, table
 from benchmarks.analysis import records
 from benchmarks.analysis.columns import COLUMNS
-from benchmarks.analysis.records import PRETRAINING
 from benchmarks.analysis.rows import DASH
 from benchmarks.data.storage import write_json
 from benchmarks.jobs.modules import load
@@ -71,7 +70,7 @@ def place(tmp_path: Path) -> Path:
          "question": question, "variant": variant, "difference": 0.13, "low": low, "high": 0.3, "runs": 3}
         for question, variant, low in (("base", "own words", -0.1), ("subject", "own words", -0.9))
     ]  # fmt: skip
-    pd.DataFrame(compared, columns=COLUMNS["pairs"]).to_parquet(made / "pairs.parquet")
+    pd.DataFrame(compared, columns=COLUMNS["comparisons"]).to_parquet(made / "comparisons.parquet")
     ended = [{"dataset": "toy", "model": model, "variant": "base", **vars(Outcome("ok"))} for model in MODELS]
     lost = vars(Outcome("failed", "no states", "results/t/states/toy/edges/reporting"))
     ended.append({"dataset": "toy", "model": "bert-gcn", "variant": "ties", **lost})
@@ -138,8 +137,8 @@ def test_the_figure_has_a_panel_an_objective(place: Path) -> None:
 
 
 def test_groups_have_a_gain_each(place: Path) -> None:
-    pairs = pd.read_parquet(place / "pairs.parquet")
-    pd.concat([pairs.assign(split=split, runs=2) for split in ("0", "1")]).to_parquet(place / "pairs.parquet")
+    file = place / "comparisons.parquet"
+    pd.concat([pd.read_parquet(file).assign(split=split, runs=2) for split in ("0", "1")]).to_parquet(file)
     figure = load("benchmarks.figures.self_supervision").make(records.load([place], MODELS, CALL))
     gains = next(axis for axis in figure.axes if axis.get_label() == "gains")
     assert [text.get_text() for text in gains.get_yticklabels()] == ["BERT+GCN\ntoy\nROC-AUC, n = 2 runs each"]
@@ -161,7 +160,7 @@ def test_curves_without_variants(place: Path) -> None:
 
 
 def test_a_tier_without_pretraining(place: Path) -> None:
-    for name in PRETRAINING:
+    for name in ("pretraining", "curves", "uses"):
         (place / f"{name}.parquet").unlink()
     found = records.load([place], MODELS, CALL)
     assert found.curves.empty

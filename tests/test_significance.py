@@ -25,15 +25,15 @@ VERDICTS = {"majority": "worse", "mlp": "worse", "gcn": "undecided"}
 
 
 def compared(dataset: str, question: str, model: str, reference: str, **other: object) -> dict:
-    """A row of `pairs`: this model is the difference of the two scores from the reference."""
+    """A row of `comparisons`: this model is the difference of the two scores from the reference."""
     difference = SCORES[model] - SCORES[reference]
-    row = dict.fromkeys(COLUMNS["pairs"], 0.0) | {"dataset": dataset, "question": question, "model": model}
+    row = dict.fromkeys(COLUMNS["comparisons"], 0.0) | {"dataset": dataset, "question": question, "model": model}
     row |= {"variant": "base", "reference": reference, "reference_variant": "base", "split": "", "metric": "roc_auc"}
     row |= {"by": "4 folds", "runs": 4, "difference": difference, "low": difference - 0.05, "high": difference + 0.05}
     return row | {"p_adjusted": 0.0001, "verdict": VERDICTS.get(model, "better"), "floor": 0.03} | other
 
 
-def save(folder: Path, replication: str, pairs: list[dict]) -> Path:
+def save(folder: Path, replication: str, differences: list[dict]) -> Path:
     """Records of four models, two splits and two seeds; MLP's scores differ by split, GCN's by seed."""
     folder.mkdir(parents=True)
     of = folder.name
@@ -53,7 +53,14 @@ def save(folder: Path, replication: str, pairs: list[dict]) -> Path:
     ]
     trials = [{"dataset": of, "kind": "model", "name": m, "split": "0", "trial": 0} for m in MODELS[1:]]
     outcomes = [{"dataset": of, "model": m, "variant": "base", **vars(Outcome("ok"))} for m in MODELS]
-    frames = {"runs": runs, "classes": [], "trials": trials, "outcomes": outcomes, "pairs": pairs, "calibration": bins}
+    frames = {
+        "runs": runs,
+        "classes": [],
+        "trials": trials,
+        "outcomes": outcomes,
+        "comparisons": differences,
+        "calibration": bins,
+    }
     for name, rows in frames.items():
         pd.DataFrame(rows, columns=COLUMNS[name]).to_parquet(folder / f"{name}.parquet", index=False)
     card = {"kind": "binary", "target": "drops out", "text": "none", "classes": ["no", "yes"]}
@@ -67,17 +74,17 @@ def folders(tmp_path: Path) -> list[Path]:
     found = []
     for place in range(5):
         of = f"toy{place}"
-        pairs = [compared(of, "subject", m, "bert-gcn") for m in VERDICTS]
-        pairs += [compared(of, "baseline", "bert-gcn", "gcn"), compared(of, "baseline", "mlp", "gcn")]
-        pairs += [compared(of, "base", "bert-gcn", "bert-gcn", variant="shuffled text", verdict="worse")]
+        differences = [compared(of, "subject", m, "bert-gcn") for m in VERDICTS]
+        differences += [compared(of, "baseline", "bert-gcn", "gcn"), compared(of, "baseline", "mlp", "gcn")]
+        differences += [compared(of, "base", "bert-gcn", "bert-gcn", variant="shuffled text", verdict="worse")]
         if place < 4:
-            pairs += [compared(of, "best", m, "bert-gcn") for m in ("mlp", "gcn")]
+            differences += [compared(of, "best", m, "bert-gcn") for m in ("mlp", "gcn")]
         else:
             groups = (("a", "undecided", "worse"), ("b", "tied", "undecided"))
             for group, gcn, mlp in groups:
-                pairs.append(compared(of, "best", "gcn", "bert-gcn", split=group, verdict=gcn))
-                pairs.append(compared(of, "best", "mlp", "bert-gcn", split=group, verdict=mlp))
-        found.append(save(tmp_path / "records" / of, "folds" if place < 4 else "groups", pairs))
+                differences.append(compared(of, "best", "gcn", "bert-gcn", split=group, verdict=gcn))
+                differences.append(compared(of, "best", "mlp", "bert-gcn", split=group, verdict=mlp))
+        found.append(save(tmp_path / "records" / of, "folds" if place < 4 else "groups", differences))
     return found
 
 
@@ -100,7 +107,7 @@ def test_the_best_is_bold_and_what_it_is_not_better_than_is_underlined(folders: 
 
 def test_records_without_comparisons_have_no_marks(folders: list[Path]) -> None:
     for folder in folders:
-        (folder / "pairs.parquet").unlink()
+        (folder / "comparisons.parquet").unlink()
     table.run("benchmarks.tables.main", folders, MODELS, "snakemake", folders[0].parent / "main")
     shown = (folders[0].parent / "main.md").read_text(encoding="utf-8")
     assert "**" not in shown
@@ -217,8 +224,8 @@ def test_bins_are_joined_by_their_share() -> None:
 
 
 def test_groups_have_rows_of_their_own(found: Records) -> None:
-    pairs = found.pairs
-    of = (pairs["dataset"] == "toy4") & (pairs["question"] == "subject")
-    groups = [pairs[of].assign(split=group) for group in ("a", "b")]
-    frame = load("benchmarks.tables.significance").make(replace(found, pairs=pd.concat(groups)))
+    differences = found.comparisons
+    of = (differences["dataset"] == "toy4") & (differences["question"] == "subject")
+    groups = [differences[of].assign(split=group) for group in ("a", "b")]
+    frame = load("benchmarks.tables.significance").make(replace(found, comparisons=pd.concat(groups)))
     assert [label[0] for label in frame.index] == ["toy4 (no text), a"] * 3 + ["toy4 (no text), b"] * 3

@@ -20,7 +20,7 @@ def rng() -> np.random.Generator:
 
 
 def test_a_bootstrap_sample_has_as_many_students(rng: np.random.Generator) -> None:
-    counts = stats.student_draws(30, rng, 500)
+    counts = stats.unit_draws(30, rng, 500)
     assert counts.shape == (30, 500)
     assert (counts.sum(0) == 30).all()
     assert counts.var() == pytest.approx(1 - 1 / 30, rel=0.05), "multinomial"
@@ -35,7 +35,7 @@ def test_resampled_accuracy_by_hand() -> None:
 def test_resampled_auc_equals_scikit_learn_on_the_repeated_students(rng: np.random.Generator) -> None:
     positive = rng.random(60) < 0.4
     scores = np.round(rng.normal(positive, 1), 1)  # with ties
-    counts = stats.student_draws(60, rng, 50)
+    counts = stats.unit_draws(60, rng, 50)
     found = stats.auc_draws(positive, scores, counts)
     for draw in range(50):
         students = np.repeat(np.arange(60), counts[:, draw].astype(int))
@@ -63,7 +63,7 @@ def test_delong_by_the_definition(rng: np.random.Generator) -> None:
 def test_the_bootstrap_has_delongs_spread(rng: np.random.Generator) -> None:
     positive = rng.random(400) < 0.4
     first, second = rng.normal(positive, 1, (2, 400))
-    counts = stats.student_draws(400, rng)
+    counts = stats.unit_draws(400, rng)
     draws = stats.auc_draws(positive, first, counts) - stats.auc_draws(positive, second, counts)
     influence = stats.auc_influence(positive, first) - stats.auc_influence(positive, second)
     assert draws.std() == pytest.approx(np.sqrt((influence**2).sum()), rel=0.05)
@@ -83,7 +83,7 @@ def test_the_floor_of_an_accuracy_is_where_mcnemars_test_starts_to_see() -> None
 
 def test_the_percentile_interval_equals_scipys(rng: np.random.Generator) -> None:
     values = rng.normal(0.7, 0.1, 80)
-    counts = stats.student_draws(80, rng, 20_000)
+    counts = stats.unit_draws(80, rng, 20_000)
     found = stats.percentile(values.mean(), values @ counts / 80)
     theirs = sp.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=rng).confidence_interval
     assert [found.low, found.high] == pytest.approx([theirs.low, theirs.high], abs=0.001)
@@ -103,7 +103,7 @@ def test_p_beyond_the_resolution_of_the_draws_is_that_of_their_spread(rng: np.ra
 
 def test_p_of_the_bootstrap_is_that_of_a_t_test(rng: np.random.Generator) -> None:
     values = rng.normal(0.25, 1, 100)
-    found = stats.percentile(values.mean(), values @ stats.student_draws(100, rng, 40_000) / 100)
+    found = stats.percentile(values.mean(), values @ stats.unit_draws(100, rng, 40_000) / 100)
     assert found.p == pytest.approx(sp.ttest_1samp(values, 0).pvalue, rel=0.3)
 
 
@@ -194,9 +194,9 @@ def test_draws_without_spread_are_no_certainty() -> None:
 
 def test_draws_in_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     for students in (7, 50):
-        whole = stats.student_draws(students, np.random.default_rng(4), 100)
+        whole = stats.unit_draws(students, np.random.default_rng(4), 100)
         monkeypatch.setattr(stats, "BLOCK", 7 * students)
-        blocks = list(stats.student_blocks(students, np.random.default_rng(4), 100))
+        blocks = list(stats.unit_blocks(students, np.random.default_rng(4), 100))
         assert [block.shape[1] for block in blocks] == [7] * 14 + [2]
         assert np.array_equal(np.concatenate(blocks, axis=1), whole)
 

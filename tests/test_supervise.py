@@ -424,8 +424,7 @@ def test_a_worker_dies_with_its_parent_and_the_next_run_starts_clean(place: Path
     assert not folder.exists()
     assert train(place, "report(1, 0.5)").status == "ok"
     assert not list(folder.parent.glob("*.part-*"))
-    with np.load(folder / "predictions.npz") as file:
-        assert file["base/0/0/test"].shape == (60, 1)
+    assert [run.test.shape for run in predictions.load(folder)[0]] == [(60, 1)]
     written = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     assert written["command"].startswith("sgn train --data results/t/data/toy")
     assert written["seconds"] > 0

@@ -80,7 +80,7 @@ def test_what_a_name_or_reason_holds_is_shown_as_it_is(folders: list[Path], tmp_
     shown = pd.DataFrame({"x": ["<b>"]}, index=pd.Index(["a | b"], name="row"))
     shown.attrs = {"caption": "", "notes": []}
     assert r"| a \| b | \<b> |" in re.sub(" +", " ", table.markdown(shown))
-    assert "a $|$ b & $<$b$>$" in table.latex(shown, "x")
+    assert r"a $|$ b & \ensuremath{<}b\ensuremath{>}" in table.latex(shown, "x")
 
 
 def test_main_table(folders: list[Path]) -> None:
@@ -120,10 +120,10 @@ def test_a_mean_leaves_no_run_out(folders: list[Path]) -> None:
     runs = pd.read_parquet(file)
     runs.loc[(runs["model"] == "mlp") & (runs["seed"] == 1), "roc_auc"] = math.nan
     runs.to_parquet(file, index=False)
-    pair = dict.fromkeys(COLUMNS["pairs"], math.nan) | {"dataset": "toy", "question": "best", "split": ""}
-    pair |= {"model": "mlp", "variant": "base", "reference": "my-model_2", "reference_variant": "base"}
-    pairs = pd.DataFrame([pair | {"metric": "roc_auc", "verdict": "undecided"}])
-    pairs.to_parquet(folders[0] / "pairs.parquet", index=False)
+    row = dict.fromkeys(COLUMNS["comparisons"], math.nan) | {"dataset": "toy", "question": "best", "split": ""}
+    row |= {"model": "mlp", "variant": "base", "reference": "my-model_2", "reference_variant": "base"}
+    differences = pd.DataFrame([row | {"metric": "roc_auc", "verdict": "undecided"}])
+    differences.to_parquet(folders[0] / "comparisons.parquet", index=False)
     found = records.load(folders, MODELS, CALL)
     main, headline = (table.load(f"benchmarks.tables.{name}").make(found) for name in ("main", "headline"))
     row = main.loc[("toy (template text)", "MLP")]

@@ -21,7 +21,7 @@ COLUMNS = {
     "heads": ["dataset", "recipe", "split", "seed", "students", "accuracy", "confidence", "loss"],
     "uses": ["dataset", "model", "variant", "recipe"],
     "references": ["dataset", "model", "variant", "reference"],
-    "pairs": [
+    "comparisons": [
         "dataset", "question", "model", "variant", "reference", "reference_variant", "split", "metric", "by", "runs",
         "score", "score_low", "score_high", "reference_low", "reference_high", "difference", "low", "high", "p",
         "p_adjusted", "verdict", "floor",

@@ -1,4 +1,4 @@
-"""Paired differences of a dataset's rows on the same splits, seeds and test students, with a verdict each.
+"""Paired differences of a dataset's rows on the same splits, seeds and test targets, with a verdict each.
 
 Four questions are asked of the headline score, and Holm's correction is over the comparisons of one question:
 `subject` (each row against BERT+GCN), `baseline` (each row against the strongest baseline, which validation names),
@@ -7,10 +7,10 @@ been compared, for that is how it was found) and `base` (each variant against it
 variant that its entry names).
 
 What a difference is compared with follows the dataset's replication. `folds`: the corrected resampled t over folds,
-seeds averaged inside each. `fixed`: students and seeds are resampled, and nothing is claimed of other splits. `groups`:
-the same in each group alone. Fewer than three folds have no spread worth the name (with two, the interval is 12.7
-standard errors wide to each side), so they are treated as fixed ones. A difference that is not defined, or is one and
-the same in each fold, is undecided. Level 2.
+seeds averaged inside each. `fixed`: units (students) and seeds are resampled; nothing is claimed of other splits.
+`groups`: the same in each group alone. Fewer than three folds have no spread worth the name (with two, the interval is
+12.7 standard errors wide to each side), so they are treated as fixed ones. A difference that is not defined, or is one
+and the same in each fold, is undecided. Level 2.
 """
 
 from collections import Counter
@@ -24,7 +24,8 @@ import pandas as pd
 
 from benchmarks.analysis import stats
 from benchmarks.analysis.columns import COLUMNS, headline
-from benchmarks.analysis.metrics import decisions
+from benchmarks.analysis.metrics import decisions, questions
+from benchmarks.data.targets import Sealed
 from benchmarks.training.variants import BASE, SUBJECT
 
 FOLDS = 3
@@ -37,30 +38,8 @@ Cell = tuple[str, int]  # split, seed
 
 
 @dataclass(frozen=True)
-class Sealed:
-    """By split, who is tested [n], their labels [n] or [n, K], and how many students it trains on."""
-
-    kind: str
-    replication: str
-    students: dict[str, np.ndarray]
-    labels: dict[str, np.ndarray]
-    trained: dict[str, int]
-
-    @property
-    def scopes(self) -> list[tuple[str, list[str]]]:
-        """What is compared at once: a name ("" is all together) and its splits."""
-        splits = list(self.labels)
-        return [(s, [s]) for s in splits] if self.replication == "groups" else [("", splits)]
-
-    @property
-    def folds(self) -> bool:
-        """Whether the splits' own spread is what a difference is compared with."""
-        return self.replication == "folds" and len(self.labels) >= FOLDS
-
-
-@dataclass(frozen=True)
 class Replicates:
-    """One row's headline score on one split, seeds averaged: the score, resampled [draws], each student's influence."""
+    """One row's headline score on one split, seeds averaged: the score, resampled [draws], each unit's influence."""
 
     seeds: tuple[int, ...]
     score: float
@@ -68,14 +47,14 @@ class Replicates:
     influence: np.ndarray
 
 
-def pairs(
+def compare(
     dataset: str,
     sealed: Sealed,
     predictions: dict[Row, dict[Cell, np.ndarray]],
     validation: dict[str, float],
     references: dict[str, dict[str, str]] = {},  # noqa: B006  read only
 ) -> pd.DataFrame:
-    """All comparisons of a dataset, as COLUMNS["pairs"].
+    """All comparisons of a dataset, as COLUMNS["comparisons"].
 
     `predictions` are test probabilities [n, K] by row and run; `validation` the validation score of each tuned model,
     seeds and splits averaged; `references`, by model, the other variant that a variant is compared with. Rows are
@@ -88,7 +67,7 @@ def pairs(
         cells: list[dict[str, Any]] = []
         for _, row, reference in asked:
             of = dict(zip(("model", "variant", "reference", "reference_variant"), (*row, *reference), strict=True))
-            for scope, splits in sealed.scopes:
+            for scope, splits in _scopes(sealed):
                 one, two = ([replicates[r][s] for s in splits if s in replicates[r]] for r in (row, reference))
                 if len(one) == len(splits) and [r.seeds for r in one] == [r.seeds for r in two]:
                     cells.append({"question": question, **of, "split": scope, **_compared(sealed, splits, one, two)})
@@ -99,8 +78,14 @@ def pairs(
             cell |= {"difference": estimate.value, "low": estimate.low, "high": estimate.high, "p": estimate.p}
             cell |= {"p_adjusted": p, "verdict": stats.verdict(estimate, p)}
         found += cells
-    frame = pd.DataFrame(found, columns=COLUMNS["pairs"])
+    frame = pd.DataFrame(found, columns=COLUMNS["comparisons"])
     return frame.assign(dataset=dataset, metric=headline(sealed.kind))
+
+
+def _scopes(sealed: Sealed) -> list[tuple[str, list[str]]]:
+    """What is compared at once: a name ("" is all together) and its splits."""
+    splits = list(sealed.test)
+    return [(s, [s]) for s in splits] if sealed.replication == "groups" else [("", splits)]
 
 
 def _unseen(cells: list[dict[str, Any]]) -> int:
@@ -147,18 +132,18 @@ def _highest(scores: dict[Row, float]) -> list[Row]:
 def _bootstrap(
     sealed: Sealed, predictions: dict[Row, dict[Cell, np.ndarray]]
 ) -> dict[Row, dict[Cell, list[np.ndarray]]]:
-    """Headline scores of each run under resampled students, in blocks of draws."""
+    """Headline scores of each run under resampled units, in blocks of draws."""
     found: dict[Row, dict[Cell, list[np.ndarray]]] = {
         row: {cell: [] for cell in predictions[row]} for row in predictions
     }
-    for place, (_, splits) in enumerate(sealed.scopes):  # whom two splits test is drawn as often for either
-        everybody = np.unique(np.concatenate([sealed.students[split] for split in splits]))
-        for drawn in stats.student_blocks(len(everybody), np.random.default_rng([SEED, place])):
+    for place, (_, splits) in enumerate(_scopes(sealed)):  # whom two splits test is drawn as often for either
+        everybody = np.unique(np.concatenate([sealed.test[split].units for split in splits]))
+        for drawn in stats.unit_blocks(len(everybody), np.random.default_rng([SEED, place])):
             for split in splits:
-                counts = drawn[np.searchsorted(everybody, sealed.students[split])]
+                counts = drawn[np.searchsorted(everybody, sealed.test[split].units)]
                 for row, runs in predictions.items():
                     for cell in [cell for cell in runs if cell[0] == split]:
-                        found[row][cell].append(_resampled(sealed.kind, sealed.labels[split], runs[cell], counts))
+                        found[row][cell].append(_resampled(sealed.kind, sealed.test[split].truth, runs[cell], counts))
     return found
 
 
@@ -167,7 +152,7 @@ def _replicates(
 ) -> dict[str, Replicates]:
     """A row's replicates by split, of those that have runs, and their resampled scores in blocks."""
     found = {}
-    for split, labels in sealed.labels.items():
+    for split, test in sealed.test.items():
         seeds = tuple(sorted(seed for name, seed in runs if name == split))
         if not seeds:
             continue
@@ -176,9 +161,9 @@ def _replicates(
         picked = stats.seed_draws(len(seeds), np.random.default_rng([SEED, len(seeds)]))
         found[split] = Replicates(
             seeds,
-            float(np.mean([score(sealed.kind, labels, answer) for answer in answers])),
+            float(np.mean([score(sealed.kind, test.truth, answer) for answer in answers])),
             stats.over_seeds(draws, picked),
-            np.mean([influence(sealed.kind, labels, answer) for answer in answers], axis=0),
+            stats.of_units(test.units, np.mean([influence(sealed.kind, test.truth, one) for one in answers], axis=0)),
         )
     return found
 
@@ -187,8 +172,8 @@ def _compared(sealed: Sealed, splits: list[str], one: list[Replicates], two: lis
     """The difference of two rows over `splits`, and the intervals of their own scores."""
     floors = [stats.resolution_floor(a.influence - b.influence) for a, b in zip(one, two, strict=True)]
     scores = np.array([[r.score for r in side] for side in (one, two)])
-    if sealed.folds:
-        ratio = float(np.mean([len(sealed.labels[split]) / sealed.trained[split] for split in splits]))
+    if sealed.replication == "folds" and len(splits) >= FOLDS:  # their own spread is what it is compared with
+        ratio = float(np.mean([len(sealed.test[split]) / len(sealed.train[split]) for split in splits]))
         estimate = stats.corrected_t(scores[0] - scores[1], ratio)
         own, other = (stats.over_folds(values, ratio) for values in scores)
         by = f"{len(splits)} folds"
@@ -204,12 +189,6 @@ def _compared(sealed: Sealed, splits: list[str], one: list[Replicates], two: lis
     }  # fmt: skip
 
 
-def questions(labels: np.ndarray, answers: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Of each binary question: who [n] has a known answer, whether it is yes [n'], and her probability of it [n']."""
-    columns = labels.reshape(len(labels), -1)
-    return [(y >= 0, y[y >= 0] == 1, p[y >= 0]) for y, p in zip(columns.T, answers.T, strict=True)]
-
-
 def _resampled(kind: str, labels: np.ndarray, answers: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Headline scores [draws] of one run, resampled by `counts` [n, draws]."""
     if headline(kind) == "accuracy":
@@ -219,7 +198,7 @@ def _resampled(kind: str, labels: np.ndarray, answers: np.ndarray, counts: np.nd
 
 
 def influence(kind: str, labels: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """What each student [n] moves the headline score of one run."""
+    """What each target [n] moves the headline score of one run."""
     if headline(kind) == "accuracy":
         return stats.accuracy_influence(decisions(answers) == labels)
     asked = questions(labels, answers)

@@ -18,8 +18,10 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from benchmarks.analysis import stats
-from benchmarks.analysis.comparisons import Row, influence, questions, score
+from benchmarks.analysis.comparisons import Row, influence, score
+from benchmarks.analysis.metrics import questions
 from benchmarks.analysis.style import label
+from benchmarks.data.targets import Targets
 from benchmarks.training.variants import BASE, PERMUTED, SHUFFLED
 
 LEVEL = 0.001
@@ -30,32 +32,26 @@ HOLDS, FAILS, UNCHECKED, POWERLESS = "holds", "FAILS", "not checked", "cannot fa
 Runs = dict[tuple[str, int], np.ndarray]  # test probabilities [n, K] by split (of a family: cell and split) and seed
 
 
-def shown(
-    kind: str,
-    labels: dict[str, np.ndarray],
-    students: dict[str, np.ndarray],
-    rows: dict[Row, Runs],
-    text_matters: bool,
-) -> list[dict[str, Any]]:
-    """What each control shows, as COLUMNS["controls"] but for the dataset; by split, test labels and whose they are."""
-    found, tested = [], (kind, labels, students)
+def shown(kind: str, tests: dict[str, Targets], rows: dict[Row, Runs], text_matters: bool) -> list[dict[str, Any]]:
+    """What each control shows, as COLUMNS["controls"] but for the dataset; `tests` are by split, as in `rows`."""
+    found = []
     for (model, variant), runs in rows.items():
         of = {"model": model, "variant": variant}
         if variant == PERMUTED:
-            found.append(of | {"control": PERMUTED} | at_chance(kind, labels, runs))
+            found.append(of | {"control": PERMUTED} | at_chance(kind, tests, runs))
         if variant == SHUFFLED and text_matters:
-            found.append(of | {"control": SHUFFLED} | paired(*tested, runs, rows[model, BASE]))
+            found.append(of | {"control": SHUFFLED} | paired(kind, tests, runs, rows[model, BASE]))
         if (ORACLE, BASE) in rows and model != ORACLE:
-            found.append(of | {"control": ORACLE} | paired(*tested, runs, rows[ORACLE, BASE]))
+            found.append(of | {"control": ORACLE} | paired(kind, tests, runs, rows[ORACLE, BASE]))
     return found
 
 
-def at_chance(kind: str, labels: dict[str, np.ndarray], runs: Runs) -> dict[str, Any]:
+def at_chance(kind: str, tests: dict[str, Targets], runs: Runs) -> dict[str, Any]:
     """How far off chance a row's draws rank students, in the mean; one draw alone shows no noise.
 
     A draw is the same on all splits, the swap of classes included: its splits count as one.
     """
-    each = [(seed, ranked(kind, labels[split], answers)) for (split, seed), answers in runs.items()]
+    each = [(seed, ranked(kind, tests[split].truth, answers)) for (split, seed), answers in runs.items()]
     found = _by_seed(each)
     error = found.std(skipna=False) / np.sqrt(len(found)) if len(found) > 1 else np.nan
     return {"runs": len(each), "value": found.mean(skipna=False) - CHANCE, "error": error, "freedom": len(found) - 1.0}
@@ -80,27 +76,25 @@ def ranked(kind: str, labels: np.ndarray, answers: np.ndarray) -> float:
     return float(np.average([stats.auc(yes, chance) for yes, chance in asked], weights=pairs))
 
 
-def paired(
-    kind: str, labels: dict[str, np.ndarray], students: dict[str, np.ndarray], one: Runs, two: Runs
-) -> dict[str, Any]:
+def paired(kind: str, tests: dict[str, Targets], one: Runs, two: Runs) -> dict[str, Any]:
     """How much better the headline score of row `one` is than that of `two`, over the splits that both have.
 
-    The noise is that of students and, where there are several, of seeds. The luck of a student whom several splits, or
-    cells of a family, test is one and is not averaged out.
+    The noise is that of units (students) and, where there are several, of seeds. The luck of one whom several splits,
+    or cells of a family, test is one and is not averaged out.
     """
-    both = [split for split in labels if all(split in {s for s, _ in runs} for runs in (one, two))]
+    both = [split for split in tests if all(split in {s for s, _ in runs} for runs in (one, two))]
     moved = []
     for split in both:
+        truth = tests[split].truth
         first, second = (
-            np.mean([influence(kind, labels[split], answers) for (s, _), answers in runs.items() if s == split], axis=0)
+            np.mean([influence(kind, truth, answers) for (s, _), answers in runs.items() if s == split], axis=0)
             for runs in (one, two)
         )
         moved.append((first - second) / len(both))
     each = np.full(1, np.nan)
     if both:
-        of = np.unique(np.concatenate([students[split] for split in both]), return_inverse=True)[1]
-        each = np.bincount(of, np.concatenate(moved))
-    (first, seeds_of_first), (second, seeds_of_second) = (_mean(kind, labels, runs, both) for runs in (one, two))
+        each = stats.of_units(np.concatenate([tests[split].units for split in both]), np.concatenate(moved))
+    (first, seeds_of_first), (second, seeds_of_second) = (_mean(kind, tests, runs, both) for runs in (one, two))
     return {
         "runs": sum(split in both for split, _ in one),
         "value": first - second,
@@ -109,9 +103,9 @@ def paired(
     }
 
 
-def _mean(kind: str, labels: dict[str, np.ndarray], runs: Runs, splits: list[str]) -> tuple[float, float]:
+def _mean(kind: str, tests: dict[str, Targets], runs: Runs, splits: list[str]) -> tuple[float, float]:
     """Mean headline score over splits and seeds, and its variance due to seeds; 0 where there is one, not seen."""
-    scored = [(seed, score(kind, labels[split], a)) for (split, seed), a in runs.items() if split in splits]
+    scored = [(seed, score(kind, tests[split].truth, a)) for (split, seed), a in runs.items() if split in splits]
     seeds = _by_seed(scored)
     of_seeds = float(seeds.var(skipna=False) / len(seeds)) if len(seeds) > 1 else 0.0
     return float(seeds.mean(skipna=False)), of_seeds

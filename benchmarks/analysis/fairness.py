@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.analysis import stats
-from benchmarks.analysis.comparisons import Cell, questions
-from benchmarks.analysis.metrics import decisions
+from benchmarks.analysis.comparisons import Cell
+from benchmarks.analysis.metrics import decisions, questions
+from benchmarks.data.targets import Targets
 
 MEASURES = ("recall", "calibration", "abroca")
 SMALLEST = 20
@@ -30,24 +31,20 @@ GRID = np.linspace(0, 1, 201)
 """False positive rates at which ROC curves are compared."""
 
 
-def gaps(
-    kind: str, students: dict[str, np.ndarray], labels: dict[str, np.ndarray], runs: dict[Cell, np.ndarray],
-    words: np.ndarray,
-) -> pd.DataFrame:  # fmt: skip
-    """A row a measure: its value (mean over seeds), 95 % interval (students resampled), and what chance gives.
+def gaps(kind: str, tests: dict[str, Targets], runs: dict[Cell, np.ndarray], words: np.ndarray) -> pd.DataFrame:
+    """A row a measure: its value (mean over seeds), 95 % interval (units resampled), and what chance gives.
 
-    `students` are the ids and `labels` the labels of each split's test students, `runs` their probabilities by split
-    and seed, `words` [N] everybody's group, "" unknown. Values are NaN where fewer than two groups are large enough,
+    `runs` are probabilities of the targets of `tests` by split and seed, `words` [N] the group of each unit, who is a
+    student, "" unknown. Values are NaN where fewer than two groups are large enough,
     or no split has enough of each for a ROC curve. `names` are the groups with their numbers of students, without
     these where one group is left out, whose size they would tell, and "" where no gap is; `worse` is the one that is
     worse off: of lower recall, further from what is observed, of the lower ROC curve. `verdict` is BEYOND
     where the gap is larger than chance gives, else WITHIN, and "" without a gap.
     """
-    splits = list(students)
     seeds = sorted({seed for _, seed in runs})
-    who, truth = (np.concatenate([of[split] for split in splits]) for of in (students, labels))
-    of_split = np.split(np.arange(len(who)), np.cumsum([len(students[split]) for split in splits])[:-1])
-    answers = [np.concatenate([runs[split, seed] for split in splits]) for seed in seeds]
+    who, truth = (np.concatenate([getattr(test, name) for test in tests.values()]) for name in ("units", "truth"))
+    of_split = np.split(np.arange(len(who)), np.cumsum([len(test) for test in tests.values()])[:-1])
+    answers = [np.concatenate([runs[split, seed] for split in tests]) for seed in seeds]
     groups = {str(word): words[who] == word for word in np.unique(words[who]) if word}
     to_find = _ratios(kind, truth, answers[0])["recall"][1]
     large = {
@@ -64,7 +61,7 @@ def gaps(
         return pd.DataFrame([row | nothing | {"measure": measure} for measure in MEASURES])
     rng = np.random.default_rng(SEED)
     ids, place = np.unique(who, return_inverse=True)
-    counts = stats.student_draws(len(ids), rng, DRAWS)[place]
+    counts = stats.unit_draws(len(ids), rng, DRAWS)[place]
     once = np.ones((len(who), 1))
     member = np.stack(list(large.values()))  # [groups, n]
     deals = [member[:, _dealt(place, truth, rng)] for _ in range(DEALS)]

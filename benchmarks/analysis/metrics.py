@@ -1,4 +1,6 @@
-"""Scores on test students: pure functions over arrays, by scikit-learn's definitions."""
+"""Scores of targets: pure functions over truth [n] and probabilities [n, K], by scikit-learn's definitions."""
+
+import functools
 
 import numpy as np
 import pandas as pd
@@ -25,37 +27,30 @@ def best_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray
     A threshold lies between two probabilities that occur; of equally good ones, the nearest to one half is taken.
     """
     found = []
-    for y, p in questions(labels.reshape(len(labels), -1), probabilities):
-        occurring = np.unique(p)
-        between = (occurring[1:] + occurring[:-1]) / 2 if len(occurring) > 1 else np.array([0.5])
-        order = np.argsort(p[:, 0])
-        below = np.searchsorted(p[order, 0], between)  # [candidates] students who are decided no
-        missed = np.append(0, np.cumsum(y[order] == 1))[below]  # of them, those who are yes
-        yes, no = (y == 1).sum(), (y == 0).sum()
-        f1 = np.mean([_f1(below - missed, below, no), _f1(yes - missed, len(y) - below, yes)], axis=0)
-        best = between[np.isclose(f1, f1.max())]
-        found.append(best[np.abs(best - 0.5).argmin()])
+    for _, yes, chance in questions(labels, probabilities):
+        *counts, occurring = (each[::-1] for each in sk.confusion_matrix_at_thresholds(yes, chance))
+        between = (occurring[1:] + occurring[:-1]) / 2
+        no, wrong, missed, right = (count[np.searchsorted(occurring, between)] for count in counts)
+        f1 = no / np.maximum(2 * no + wrong + missed, 1) + right / np.maximum(2 * right + wrong + missed, 1)
+        best = between[np.isclose(f1, f1.max(initial=0))]
+        found.append(best[np.abs(best - 0.5).argmin()] if len(best) else 0.5)
     return np.array(found)
-
-
-def _f1(right: np.ndarray, chosen: np.ndarray, true: int) -> np.ndarray:
-    """F1 of how many are rightly `chosen`, of all who are, and of the `true` ones; 0 where nothing is found."""
-    return 2 * right / np.maximum(chosen + true, 1)
 
 
 def macro_f1_at(thresholds: np.ndarray, labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Macro-F1 of binary or multilabel labels at thresholds [K], over the classes that occur, as in `scores`."""
-    columns = zip(questions(labels.reshape(len(labels), -1), probabilities), thresholds, strict=True)
-    each = [
-        sk.f1_score(y, decisions(p, at), labels=np.unique(y), average="macro", zero_division=0)
-        for (y, p), at in columns
-    ]
-    return float(np.mean(each))
+    columns = zip(questions(labels, probabilities), thresholds, strict=True)
+    return float(np.mean([_macro_f1(yes, chance >= at) for (_, yes, chance), at in columns]))
 
 
-def questions(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The binary tasks of a multilabel one: labels [n'] and probabilities [n', 1] of those with a known answer."""
-    return [(y[y >= 0], p[y >= 0, None]) for y, p in zip(labels.T, probabilities.T, strict=True)]
+def _macro_f1(labels: np.ndarray, chosen: np.ndarray) -> float:
+    return sk.f1_score(labels, chosen, labels=np.unique(labels), average="macro", zero_division=0)
+
+
+def questions(labels: np.ndarray, probabilities: np.ndarray) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each binary question: what [n] has a known answer, whether it is yes [n'], and its probability [n']."""
+    columns = labels.reshape(len(labels), -1)
+    return [(y >= 0, y[y >= 0] == 1, p[y >= 0]) for y, p in zip(columns.T, probabilities.T, strict=True)]
 
 
 def scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -65,14 +60,13 @@ def scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     is over these classes too. When multilabel (labels [n, K], -1 unknown) each score is the mean over the questions.
     """
     if labels.ndim == 2:
-        each = [scores(y, p) for y, p in questions(labels, probabilities)]
+        each = [scores(yes, chance[:, None]) for _, yes, chance in questions(labels, probabilities)]
         return {name: float(np.mean([one[name] for one in each])) for name in SCORES}
     chosen = decisions(probabilities)
-    present = np.unique(labels)
     one_hot, columns = _one_vs_rest(labels, probabilities)
     return {
         "accuracy": float((chosen == labels).mean()),
-        "macro_f1": float(sk.f1_score(labels, chosen, labels=present, average="macro", zero_division=0)),
+        "macro_f1": float(_macro_f1(labels, chosen)),
         "roc_auc": float(np.mean([sk.roc_auc_score(y, p) for y, p in zip(one_hot, columns, strict=True)])),
         "pr_auc": float(np.mean([sk.average_precision_score(y, p) for y, p in zip(one_hot, columns, strict=True)])),
     }
@@ -89,34 +83,32 @@ def prevalence(labels: np.ndarray, num_outputs: int) -> float:
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean squared error of probabilities (Brier, 1950): of the positive class, or summed over several classes."""
-    if labels.ndim == 2:
-        return float(np.mean([brier(y, p) for y, p in questions(labels, probabilities)]))
-    if probabilities.shape[1] == 1:
-        return float(((probabilities[:, 0] - labels) ** 2).mean())
+    if labels.ndim == 2 or probabilities.shape[1] == 1:
+        return float(np.mean([((p - yes.astype(float)) ** 2).mean() for _, yes, p in questions(labels, probabilities)]))
     return float(((probabilities - np.eye(probabilities.shape[1])[labels]) ** 2).sum(1).mean())
 
 
-def reliability(labels: np.ndarray, probabilities: np.ndarray, fewest: int = 1) -> pd.DataFrame:
+def reliability(labels: np.ndarray, probabilities: np.ndarray, students: np.ndarray, fewest: int = 1) -> pd.DataFrame:
     """Share, mean predicted and observed frequency of at most BINS bins of equal mass; equal probabilities share one.
 
-    Neighbors are joined until each bin has `fewest` students, see `benchmarks.analysis.people`.
+    Neighbors are joined until each bin has `fewest` of the `students` [n] or [n, m] whom labels tell of, see
+    `benchmarks.analysis.people`.
 
     Of the positive class when binary, pooled over the questions when multilabel, and of the decision being right when
     there are several classes.
     """
-    if labels.ndim == 2:
-        known = labels >= 0
-        chance, happened, who = probabilities[known], labels[known] == 1, np.nonzero(known)[0]
-    elif probabilities.shape[1] == 1:
-        chance, happened, who = probabilities[:, 0], labels == 1, np.arange(len(labels))
+    if labels.ndim == 2 or probabilities.shape[1] == 1:
+        columns = labels.reshape(probabilities.shape)
+        known = columns >= 0
+        chance, happened, students = probabilities[known], columns[known] == 1, students[np.nonzero(known)[0]]
     else:
         chance, happened = probabilities.max(1), decisions(probabilities) == labels
-        who = np.arange(len(labels))
     bins = ((rankdata(chance) - 0.5) * BINS / len(chance)).astype(int)
-    bins = merged(bins, who, fewest)
+    bins = merged(bins, students, fewest)
     rows = [
-        (b, len(np.unique(who[bins == b])), (bins == b).mean(), chance[bins == b].mean(), happened[bins == b].mean())
+        (b, len(np.unique(students[of])), of.mean(), chance[of].mean(), happened[of].mean())
         for b in np.unique(bins).tolist()
+        for of in [bins == b]
     ]
     return pd.DataFrame(rows, columns=["bin", "students", "share", "predicted", "observed"])
 
@@ -140,32 +132,18 @@ def per_class(
 
 
 def _report(labels: np.ndarray, probabilities: np.ndarray, classes: list[str], thresholds: np.ndarray) -> pd.DataFrame:
+    """The report at `thresholds`; of a multilabel task of the positive answers, whose number is the support."""
     if labels.ndim == 2:
-        return _per_question(labels, probabilities, classes, thresholds)
-    chosen = decisions(probabilities, thresholds[0])
-    codes = np.arange(len(classes))
-    rows = [(name, *values) for name, *values in zip(classes, *_prf(labels, chosen, codes, None), strict=True)]
-    occurring = np.union1d(labels, chosen)
+        true, chosen = labels == 1, (labels >= 0) & (probabilities >= thresholds)
+        codes, occurring, support = None, None, true.sum()
+    else:
+        true, chosen = labels, decisions(probabilities, thresholds[0])
+        codes, occurring, support = np.arange(len(classes)), np.union1d(labels, chosen), len(labels)
+    measured = functools.partial(sk.precision_recall_fscore_support, true, chosen, zero_division=0)
+    rows = [(name, *values) for name, *values in zip(classes, *measured(labels=codes), strict=True)]
     for average in ("micro", "macro", "weighted"):
-        rows.append((average, *_prf(labels, chosen, occurring, average)[:3], len(labels)))
+        rows.append((average, *measured(labels=occurring, average=average)[:3], support))
     return pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
-
-
-def _per_question(
-    labels: np.ndarray, probabilities: np.ndarray, classes: list[str], thresholds: np.ndarray
-) -> pd.DataFrame:
-    """The same of a multilabel task: of each question the positive answers, whose number is the support."""
-    chosen = np.where(labels >= 0, probabilities >= thresholds, -1)
-    yes = sk.precision_recall_fscore_support(labels == 1, chosen == 1, average=None, zero_division=0)
-    rows = [(name, *values) for name, *values in zip(classes, *yes, strict=True)]
-    for average in ("micro", "macro", "weighted"):
-        mean = sk.precision_recall_fscore_support(labels == 1, chosen == 1, average=average, zero_division=0)
-        rows.append((average, *mean[:3], (labels == 1).sum()))
-    return pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
-
-
-def _prf(labels: np.ndarray, chosen: np.ndarray, codes: np.ndarray, average: str | None) -> tuple:
-    return sk.precision_recall_fscore_support(labels, chosen, labels=codes, average=average, zero_division=0)
 
 
 def _one_vs_rest(labels: np.ndarray, probabilities: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -6,7 +6,7 @@ such scores, however few a model takes for a class: what is not told is how many
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 
 from benchmarks.analysis.columns import COLUMNS
 from benchmarks.data import parquet
+from benchmarks.data.targets import Targets
 from benchmarks.jobs import checksums
 
 FEWEST = 5
@@ -49,8 +50,16 @@ def merged(bins: np.ndarray, who: np.ndarray, fewest: int = FEWEST) -> np.ndarra
     return np.array([lowest[one] for one in bins.tolist()], dtype=np.int64)
 
 
+def check_counts(sides: Iterable[Targets]) -> None:
+    """Raise ValueError for a target that is not a student of her own: records of people count targets as students."""
+    if any(side.students.shape != (len(np.unique(side.students)),) for side in sides):
+        raise ValueError("a student has several targets, or a target several students: its counts protect nobody")
+
+
 def suppressed(name: str, frame: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """A table of records, `runs` beside it, with NaN where a cell rests on fewer than FEWEST students (none is none).
+
+    A table counts targets, which are a student each (`check_counts`).
 
     `runs`: the prevalence where so few are, or are not, positive. `classes`: of a run in which so few are in a class,
     all but the micro average, for the other classes and their means would tell it. `alerts`: precision and recall where

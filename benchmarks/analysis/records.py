@@ -19,14 +19,8 @@ from benchmarks.speed import timings
 from benchmarks.speed.timings import Timings
 from benchmarks.training.variants import BASE
 
-PRETRAINING = ("pretraining", "curves", "uses")
-"""Tables that are there only where a dataset's recipes are pretrained."""
-HEADS = ("heads",)
-"""Likewise, where they are fine-tuned."""
-REFERENCES = ("references",)
-"""Likewise, where a variant is compared with another one."""
-STATISTICS = ("pairs", "calibration", "fairness", "controls", "network", "alerts")
-"""Tables that families, but for controls and alerts, and older records lack."""
+REQUIRED = ("runs", "classes", "trials", "outcomes")
+"""Tables of all records; the others are there where a dataset has what they tell of, and in no older records."""
 
 
 @dataclass(frozen=True)
@@ -70,28 +64,28 @@ class Family:
 class Records:
     """Records in the order of the config: datasets and models come first where they stand first there."""
 
-    runs: pd.DataFrame
-    classes: pd.DataFrame
+    runs: pd.DataFrame  # a row a model, variant, split and seed: scores on test, and the headline one on validation
+    classes: pd.DataFrame  # a row a run and class
     alerts: pd.DataFrame  # of binary tasks: a row a run and share of the students whom staff can see
-    trials: pd.DataFrame
-    outcomes: pd.DataFrame
+    trials: pd.DataFrame  # a row a trial of a row or recipe; of a row with the recipe whose trials are charged to it
+    outcomes: pd.DataFrame  # a row a model, and one a failed variant or cell: ok or why not
     cards: dict[str, dict[str, Any]]  # by dataset; none for one that is not available
     datasets: list[str]
     models: list[str]
     workflow: str  # the command that ran all this
     descriptions: pd.DataFrame  # a row a dataset: size, contacts, texts, labels
     network: pd.DataFrame  # a row a bin of degrees, components and weights, and a cell of the mixing of classes
-    networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by synthetic dataset: nodes and links of a sample
+    networks: dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # by synthetic dataset: nodes and links of a sample to draw
     families: dict[str, Family]
-    pretraining: pd.DataFrame  # a row a pretrained recipe and split, none where nothing is pretrained
-    curves: pd.DataFrame  # a row an epoch of these
+    pretraining: pd.DataFrame  # a row a pretrained recipe and split: its measure before and after
+    curves: pd.DataFrame  # a row an epoch of these: losses
     heads: pd.DataFrame  # a row a fine-tuned recipe, split, seed and kind of students: how far its head can be trusted
     uses: pd.DataFrame  # a row a variant that changes nothing but the unchanged model's recipe, to one of these
     references: pd.DataFrame  # a row a variant that is compared with another one, not with the unchanged model
-    pairs: pd.DataFrame  # a row a comparison, see benchmarks.analysis.comparisons
-    calibration: pd.DataFrame  # a row a run and bin of probabilities
-    fairness: pd.DataFrame  # a row a model, protected attribute and measure
-    controls: pd.DataFrame  # a row a control of a dataset or family
+    comparisons: pd.DataFrame  # a row a comparison of two rows: difference, interval, verdict; not of families
+    calibration: pd.DataFrame  # a row an unchanged model's run and bin of probabilities, with its ECE and Brier score
+    fairness: pd.DataFrame  # a row an unchanged model, protected attribute and measure: the gap between groups
+    controls: pd.DataFrame  # a row a control of a dataset or family: what it shows, and the noise of that
     timings: Timings
 
     def metric(self, dataset: str) -> str:
@@ -108,7 +102,7 @@ class Records:
             ("reference", "reference_variant", "reference"),  # the best row of all is never compared otherwise
         ):
             keys = ["dataset", "split", row, variant]
-            found = self.pairs[(self.pairs[keys] == [dataset, "", model, BASE]).all(axis=1)]
+            found = self.comparisons[(self.comparisons[keys] == [dataset, "", model, BASE]).all(axis=1)]
             if len(found):  # the same in each comparison
                 return found[[f"{score}_low", f"{score}_high"]].iloc[0].to_numpy(float).clip(0, 1)
         return np.full(2, np.nan)
@@ -156,29 +150,26 @@ def load(
     `timed` are those of timings.
     """
     scored = [folder for folder in folders if not _failure(folder)]
-    optional = (*PRETRAINING, *HEADS, *REFERENCES, *STATISTICS)
 
     def frame(name: str, of: list[Path] = scored) -> pd.DataFrame:
-        files = [file for f in of if (file := f / f"{name}.parquet").exists() or name not in optional]
+        files = [file for f in of if (file := f / f"{name}.parquet").exists() or name in REQUIRED]
         filled = [part for file in files if len(part := parquet.read(file))]
         return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS[name])
 
     lost = [
         {"dataset": f.name, "model": m, "variant": BASE, **o} for f in folders if (o := _failure(f)) for m in _asked(f)
     ]
-    outcomes = pd.DataFrame([*frame("outcomes").to_dict("records"), *lost], columns=COLUMNS["outcomes"])
-    outcomes["reason"] = outcomes["reason"].map(outcome.brief)
     cards = {
         f.name: json.loads((f / "card.json").read_text(encoding="utf-8")) for f in folders if (f / "card.json").exists()
     }
     described = [folder for folder in scored if (folder / "description.parquet").exists()]
     families = [folder for folder in families if not _failure(folder)]
     descriptions = [parquet.read(folder / "description.parquet") for folder in described]
-    tables = {name: frame(name) for name in ("runs", "classes", "trials", *optional)}
-    tables["controls"] = frame("controls", [*scored, *families])
+    tables = {name: frame(name) for name in COLUMNS} | {"controls": frame("controls", [*scored, *families])}
+    outcomes = pd.DataFrame([*tables["outcomes"].to_dict("records"), *lost], columns=COLUMNS["outcomes"])
+    tables["outcomes"] = outcomes.assign(reason=outcomes["reason"].map(outcome.brief))
     return Records(
         **tables,
-        outcomes=outcomes,
         cards=cards,
         datasets=[folder.name for folder in folders],
         models=models,

@@ -1,9 +1,9 @@
 """Statistics of scores: pure functions over arrays, no files, no models.
 
-Students are resampled inside a test set and the same draws serve every model, so differences are paired. Resampled
-accuracies are one matrix product. Resampled ROC-AUCs are exact (weighted ranks: a sort and a running sum serve all
-draws of a run): DeLong's variance is as fast but gives a symmetric interval of one run, which neither resampled seeds
-nor the percentile interval of an area near one can use; it gives the resolution floor.
+Units (students) are resampled inside a test set and the same draws serve every model, so differences are paired.
+Resampled accuracies are one matrix product. Resampled ROC-AUCs are exact (weighted ranks: a sort and a running sum
+serve all draws of a run): DeLong's variance is as fast but gives a symmetric interval of one run, which neither
+resampled seeds nor the percentile interval of an area near one can use; it gives the resolution floor.
 
 NaN in, NaN out: a score that is not defined is no better and no worse than another, and a mean over it is none.
 """
@@ -40,16 +40,16 @@ class Estimate:
     p: float
 
 
-def student_draws(students: int, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
-    """How often each student is in each bootstrap sample, [n, draws]."""
-    return _counts(students, students, rng, draws)
+def unit_draws(units: int, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
+    """How often each unit is in each bootstrap sample, [n, draws]."""
+    return _counts(units, units, rng, draws)
 
 
-def student_blocks(students: int, rng: np.random.Generator, draws: int = DRAWS) -> Iterator[np.ndarray]:
-    """The same draws as those of `student_draws`, some at a time [n, at most BLOCK / n]."""
-    step = max(1, BLOCK // students)
+def unit_blocks(units: int, rng: np.random.Generator, draws: int = DRAWS) -> Iterator[np.ndarray]:
+    """The same draws as those of `unit_draws`, some at a time [n, at most BLOCK / n]."""
+    step = max(1, BLOCK // units)
     for first in range(0, draws, step):
-        yield student_draws(students, rng, min(step, draws - first))
+        yield unit_draws(units, rng, min(step, draws - first))
 
 
 def seed_draws(seeds: int, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
@@ -96,10 +96,10 @@ def auc(positive: np.ndarray, scores: np.ndarray) -> float:
 
 
 def auc_influence(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """What each student [n] moves ROC-AUC; the sum of squares is the variance of DeLong et al. (1988).
+    """What each target [n] moves ROC-AUC; the sum of squares is the variance of DeLong et al. (1988).
 
     By midranks (Sun & Xu, 2014, https://doi.org/10.1109/LSP.2014.2337313). The influence on a difference of two areas
-    is the difference of the influences. NaN where a class has fewer than two students.
+    is the difference of the influences. NaN where a class has fewer than two targets.
     """
     ones, zeros = int(positive.sum()), int((~positive).sum())
     if min(ones, zeros) < 2:
@@ -113,15 +113,20 @@ def auc_influence(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 def accuracy_influence(correct: np.ndarray) -> np.ndarray:
-    """What each student [n] adds to the accuracy.
+    """What each target [n] adds to the accuracy.
 
     The sum of squares of a difference of two is disagreement/n: its variance where the models are equally good.
     """
     return correct / len(correct)
 
 
+def of_units(units: np.ndarray, influence: np.ndarray) -> np.ndarray:
+    """What each of the different `units` [n] moves a score, from what their targets [n] do."""
+    return np.bincount(np.unique(units, return_inverse=True)[1], influence)
+
+
 def resolution_floor(influence: np.ndarray) -> float:
-    """The smallest difference that a test set can see, from the influence [n] of its students on a paired difference.
+    """The smallest difference that a test set can see, from the influence [n] of its units on a paired difference.
 
     It is the half width of the 95 % interval: 1.96 sqrt(disagreement / n) for accuracy, 1.96 of DeLong's standard
     errors of the difference for ROC-AUC.

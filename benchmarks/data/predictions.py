@@ -1,38 +1,62 @@
-"""What a model predicts of a dataset, on disk: probabilities by variant, split and seed, and variants that failed."""
+"""What a model predicts of a dataset, on disk: scores by variant, split, seed and side, and variants that failed.
+
+Nothing else opens these files or knows how their keys are spelled.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks.data.storage import read_json, write_json
 from benchmarks.jobs.outcome import Outcome
 
-Run = tuple[str, str, int]
+Key = tuple[str, str, int]
 """Variant, split, seed."""
 Sides = dict[str, np.ndarray]
-"""Probabilities [n, K] of "validation" and of "test" students."""
+"""Scores [n, K] of the targets of "validation" and of "test"."""
 
 
-def save(folder: Path, runs: Mapping[Run, Sides], failed: Mapping[str, Outcome] = {}) -> None:
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run and its scores: probabilities [n, K] of each side's targets, in their order."""
+
+    model: str
+    cell: str  # of a family, else ""
+    variant: str
+    split: str
+    seed: int
+    validation: np.ndarray
+    test: np.ndarray
+
+    @property
+    def of(self) -> dict[str, Any]:
+        """What its rows in tables are of."""
+        return {"model": self.model, "variant": self.variant, "split": self.split, "seed": self.seed}
+
+
+def save(folder: Path, runs: Mapping[Key, Sides], failed: Mapping[str, Outcome] = {}) -> None:
     """Write `predictions.npz`, and to `failed.json` how variants ended that failed."""
     write_json(folder / "failed.json", {variant: vars(end) for variant, end in failed.items()})
-    arrays = {
-        f"{variant}/{split}/{seed}/{side}": a for (variant, split, seed), s in runs.items() for side, a in s.items()
-    }
+    arrays = {"/".join(map(str, (*key, side))): scores for key, sides in runs.items() for side, scores in sides.items()}
     np.savez(folder / "predictions.npz", **arrays)  # type: ignore[arg-type]
 
 
-def load(folder: Path) -> tuple[dict[Run, Sides], dict[str, Outcome]]:
-    """The runs, and how failed variants ended; raises ValueError that names a file which is damaged."""
-    file, runs = folder / "predictions.npz", dict[Run, Sides]()
+def load(folder: Path, cell: str = "") -> tuple[list[Run], dict[str, Outcome]]:
+    """The runs of the model that `folder` is named by, and how failed variants ended.
+
+    Raises ValueError that names a file which is damaged.
+    """
+    file, found = folder / cell / "predictions.npz", dict[Key, Sides]()
     try:
         with np.load(file, allow_pickle=False) as arrays:
             for key in arrays.files:
                 variant, split, seed, side = key.split("/")
-                runs.setdefault((variant, split, int(seed)), {})[side] = arrays[key]
-    except Exception as error:  # damage shows in many ways
+                found.setdefault((variant, split, int(seed)), {})[side] = arrays[key]
+        runs = [Run(folder.name, cell, *key, sides["validation"], sides["test"]) for key, sides in found.items()]
+    except Exception as error:  # damage shows in many ways, and a run that lacks a side is one
         raise ValueError(f"{file} is damaged ({type(error).__name__}: {error})") from error
-    if lacking := [run for run, sides in runs.items() if sides.keys() != {"validation", "test"}]:
-        raise ValueError(f"{file} is damaged: run {lacking[0]} lacks a side")
-    return runs, {variant: Outcome(**end) for variant, end in read_json(folder / "failed.json").items()}
+    failed = read_json(folder / cell / "failed.json")
+    return runs, {variant: Outcome(**end) for variant, end in failed.items()}

@@ -1,4 +1,4 @@
-"""Artifact folders on disk: graphs, splits, states and predictions as npz without pickle."""
+"""A dataset on disk: graph, splits and sealed labels as npz without pickle."""
 
 import itertools
 import json
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmarks.data.cache import fingerprint
 from benchmarks.data.dataset import Dataset, Truth
+from benchmarks.data.targets import Targets, by_student, of_students
 from sgn.graph import StudentGraph, TrainingView
 from sgn.task import Task
 
@@ -120,10 +121,14 @@ def load_split(data: Path, name: str, students: int) -> Known:
     """One split; reads no other split's labels."""
     with np.load(data / "splits.npz", allow_pickle=False) as file:
         ids = {s: torch.from_numpy(file[f"{name}/{s}"]) for s in ("train", "validation", "test", "hidden")}
-        labels = torch.full((students, *file[f"{name}/train_labels"].shape[1:]), -1, dtype=torch.long)
-        for side in ("train", "validation"):
-            labels[ids[side]] = torch.from_numpy(file[f"{name}/{side}_labels"])
-    return Known(name=name, labels=labels, **ids)
+    labels = by_student((load_side(data, name, side) for side in ("train", "validation")), students)
+    return Known(name=name, labels=torch.from_numpy(labels), **ids)
+
+
+def load_side(data: Path, name: str, side: str) -> Targets:
+    """The targets of a split's "train" or "validation" side."""
+    with np.load(data / "splits.npz", allow_pickle=False) as file:
+        return of_students(file[f"{name}/{side}"], file[f"{name}/{side}_labels"])
 
 
 def load_protected(data: Path) -> dict[str, np.ndarray]:
@@ -141,16 +146,10 @@ def load_truth(data: Path) -> Truth:
         return Truth(**{name: file[name] for name in file.files})
 
 
-def load_test(sealed: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Ids and labels of a split's test students. Only `score` may call this."""
+def load_test(sealed: Path, name: str) -> Targets:
+    """The targets of a split's test side. Only `score` may call this."""
     with np.load(sealed / "labels.npz", allow_pickle=False) as file:
-        return file[f"{name}/test"], file[f"{name}/test_labels"]
-
-
-def load_lead(sealed: Path, name: str) -> np.ndarray | None:
-    """Days until the outcome of each of a split's test students; None for a dataset that knows of none. As above."""
-    with np.load(sealed / "labels.npz", allow_pickle=False) as file:
-        return file.get(f"{name}/test_lead")
+        return of_students(file[f"{name}/test"], file[f"{name}/test_labels"], file.get(f"{name}/test_lead"))
 
 
 def read_json(path: Path) -> Any:

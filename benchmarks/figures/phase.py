@@ -41,9 +41,9 @@ def make(records: Records) -> Figure:
     models = [m for m in records.models if m in family.models and not m.startswith("oracle")]
     error = math.sqrt(DISAGREEMENT / runs.groupby([*GRID, "model", "seed"])["students"].sum().min())
     shares = runs.groupby(GRID)["prevalence"].mean()
-    floor = shares.where(shares > 0.5, 1 - shares)  # what the majority class gives
+    majority = shares.where(shares > 0.5, 1 - shares)  # what the larger class gives
     oracle, ours = table["oracle"], table["bert-gcn"]
-    won = ((ours - floor) / (oracle - floor)).where(oracle - floor > 4 * error)
+    won = ((ours - majority) / (oracle - majority)).where(oracle - majority > 4 * error)
     leads = _leads(table[models], error)
     lost, winners = leads["lead"].isna(), leads["winner"].where(leads["told"], "")
     places = winners.map(["", *models].index).mask(lost)

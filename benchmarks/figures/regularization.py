@@ -56,7 +56,8 @@ def make(records: Records) -> Figure:
 def _changes(records: Records, dataset: str, model: str) -> pd.DataFrame:
     """A row a cell of the grid: its knobs, the mean paired change with a * where it is told from none, and runs."""
     ran = records.runs[(records.runs["dataset"] == dataset) & (records.runs["model"] == model)]
-    asked = records.pairs[(records.pairs["dataset"] == dataset) & (records.pairs["model"] == model)]
+    compared = records.comparisons
+    asked = compared[(compared["dataset"] == dataset) & (compared["model"] == model)]
     found = []
     for variant in ran["variant"].unique():
         if (knobs := values(variant)).keys() == KNOBS.keys():

@@ -85,7 +85,7 @@ def _gains(records: Records) -> pd.DataFrame:
     Groups have a line each.
     """
     arms = records.pretraining[["dataset", "recipe", "arm"]].drop_duplicates()
-    compared = records.pairs[records.pairs["question"] == "base"]
+    compared = records.comparisons[records.comparisons["question"] == "base"]
     gains = records.uses.merge(compared, on=["dataset", "model", "variant"]).merge(arms, on=["dataset", "recipe"])
     order = {"dataset": records.datasets, "model": records.models, "arm": list(ARMS)}
     gains = gains.sort_values(list(order), key=lambda column: column.map(order[column.name].index), kind="stable")

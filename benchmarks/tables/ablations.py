@@ -17,7 +17,7 @@ def make(records: Records) -> pd.DataFrame:
         for model in records.models:
             runs = _of(records.runs, dataset, model)
             variants = [*runs["variant"].unique(), *_of(records.outcomes, dataset, model)["variant"]]
-            compared = _of(records.pairs, dataset, model)
+            compared = _of(records.comparisons, dataset, model)
             compared = compared[compared["question"] == "base"]
             named = _of(records.references, dataset, model)
             against = dict(zip(named["variant"], named["reference"], strict=True))
@@ -46,7 +46,7 @@ def make(records: Records) -> pd.DataFrame:
         " from the unchanged model, or from the change that is named, on the same splits and seeds (mean ± standard "
         "deviation), that on validation students after it, which have chosen the unchanged model's hyper-parameters. "
         "Verdict: as in the table of significance, on the changes to all models of a dataset; where groups are "
-        "tested apart, how many are which (records/*/pairs.parquet names them).",
+        "tested apart, how many are which (records/*/comparisons.parquet names them).",
         "notes": [note for note in notes if any(note.split()[0] in label[2] for label in labels)],
     }
     return frame

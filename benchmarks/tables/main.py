@@ -44,7 +44,7 @@ def make(records: Records) -> pd.DataFrame:
         "best on test by the score that a dataset is judged by (accuracy where there are more "
         "than two classes, else ROC-AUC); underlined: those that are not significantly worse in the mean, or, where "
         "groups are tested apart, in any of them (paired, Holm at 5 % over a dataset's comparisons with the best; "
-        "records/*/pairs.parquet has each). Resolution floor: the smallest difference that one test set can see, "
+        "records/*/comparisons.parquet has each). Resolution floor: the smallest difference that one test set can see, "
         "half of the paired difference's 95 % interval if students alone were drawn anew, median over the comparisons "
         f"with the best. Predicted is, for {asked}."
         if asked
@@ -57,7 +57,8 @@ def make(records: Records) -> pd.DataFrame:
 
 def _best(records: Records, dataset: str) -> pd.DataFrame:
     """Comparisons of a dataset's tuned models with the best of them."""
-    return records.pairs[(records.pairs["dataset"] == dataset) & (records.pairs["question"] == "best")]
+    compared = records.comparisons
+    return compared[(compared["dataset"] == dataset) & (compared["question"] == "best")]
 
 
 def _marks(records: Records, dataset: str) -> dict[tuple[str, str, str], str]:

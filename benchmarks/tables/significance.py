@@ -11,10 +11,10 @@ from benchmarks.training.variants import BASE, CONTROLS, SUBJECT
 
 def make(records: Records) -> pd.DataFrame:
     """A row a dataset (or group) and model, BERT+GCN's own against the strongest baseline, then the spoilt models."""
-    pairs = records.pairs
+    compared = records.comparisons
     rows, labels = [], []
     for dataset in records.datasets:
-        of = pairs[pairs["dataset"] == dataset]
+        of = compared[compared["dataset"] == dataset]
         shown = [
             of[(of["question"] == "baseline") & (of["model"] == SUBJECT)],
             *(of[(of["question"] == "subject") & (of["model"] == model)] for model in records.models),
