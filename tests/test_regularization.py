@@ -61,8 +61,8 @@ def test_cells_are_paired_changes_in_points(place: Path) -> None:
 
 
 def test_where_nothing_is_told_apart_all_is_pale(place: Path) -> None:
-    pairs = pd.read_parquet(place / "pairs.parquet")
-    pairs.assign(verdict="undecided").to_parquet(place / "pairs.parquet")
+    found = pd.read_parquet(place / "comparisons.parquet")
+    found.assign(verdict="undecided").to_parquet(place / "comparisons.parquet")
     figure = regularization.make(records.load([place], ["bert-gcn"], "snakemake"))
     pale = [mesh.get_alpha() for mesh in figure.axes[0].collections for value in mesh.get_array().compressed()]
     assert pale == [regularization.UNDECIDED] * 6
