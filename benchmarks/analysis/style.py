@@ -70,8 +70,13 @@ def apply() -> None:
     rcParams.update(
         {
             "font.size": 8,
-            "axes.titlesize": 8,
-            "axes.labelsize": 8,
+            "axes.titlesize": 7.5,
+            "axes.labelsize": 7.5,
+            "xtick.labelsize": 7,
+            "ytick.labelsize": 7,
+            "legend.fontsize": 7.5,
+            "legend.title_fontsize": 7,
+            "legend.frameon": False,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,

@@ -1,19 +1,27 @@
 """Score against cost: which rows no other beats at less cost, without and with the cost of tuning."""
 
+from itertools import product
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
 
+from benchmarks.analysis.drawing import legend, palette, said
 from benchmarks.analysis.records import METRICS, Records
 from benchmarks.analysis.style import COLORS, GREY, MARKERS, decade, label
 from benchmarks.tables.cost import costs
 
-LETTER, LINE, GAP = 0.015, 0.06, 0.015
-"""Shares of a panel that a letter of a name is wide, a name high, and that lie between it and its dot."""
 SIDES = {"trained": "training", "both": "tuning and training"}
+KEY = (
+    Line2D([], [], color=GREY, linewidth=0.8, label="no cheaper row scores higher"),
+    Line2D([], [], color=GREY, marker=".", linestyle="", label="a baseline"),
+    Line2D([], [], color=GREY, linewidth=0.6, alpha=0.5, label="95 % interval (upright)"),
+)
 
 
 def make(records: Records) -> Figure:
@@ -21,24 +29,20 @@ def make(records: Records) -> Figure:
     found = costs(records).dropna(subset=["score", *SIDES])
     datasets = found["dataset"].unique()
     if not len(datasets):
-        figure = plt.figure(figsize=(3, 1))
-        figure.text(0.5, 0.5, "no cost was measured", ha="center")
-        return figure
-    figure, axes = plt.subplots(
-        len(datasets), 2, figsize=(7, 2.6 * len(datasets)), squeeze=False, sharey="row", layout="constrained"
-    )
-    for row, dataset in zip(axes, datasets, strict=True):
-        for axis, (side, name) in zip(row, SIDES.items(), strict=True):
-            _panel(axis, records, found[found["dataset"] == dataset], side)
-            axis.set_title(f"{dataset}: {name}")
-            axis.set_xlabel("seconds, one split and seed")
-        row[0].set_ylabel(f"{METRICS[records.metric(dataset)]} on test")
-    key = [
-        Line2D([], [], color=GREY, linewidth=0.8, label="no cheaper row scores higher"),
-        Line2D([], [], color=GREY, marker=".", linestyle="", label="a baseline"),
-        Line2D([], [], color=GREY, linewidth=0.6, alpha=0.5, label="95 % interval (upright)"),
+        return said("no cost was measured")
+    size = (7, 2.6 * len(datasets))
+    figure, axes = plt.subplots(len(datasets), 2, figsize=size, squeeze=False, sharey="row", layout="constrained")
+    panels = [
+        (axis, found[found["dataset"] == dataset], side)
+        for row, dataset in zip(axes, datasets, strict=True)
+        for axis, side in zip(row, SIDES, strict=True)
     ]
-    figure.legend(handles=key, loc="outside lower center", ncols=len(key), frameon=False, fontsize=7)
+    for axis, rows, side in panels:
+        _panel(axis, records, rows, side)
+    legend(figure, *KEY)
+    figure.draw_without_rendering()  # where things are is known now
+    for axis, rows, side in panels:
+        _names(axis, rows, side)
     return figure
 
 
@@ -50,44 +54,38 @@ def front(cost: np.ndarray, score: np.ndarray) -> np.ndarray:
 
 
 def _panel(axis: Axes, records: Records, rows: pd.DataFrame, side: str) -> None:
-    cost, score = rows[side].to_numpy(float), rows["score"].to_numpy(float)
-    best = front(cost, score)
-    axis.step(cost[best], score[best], where="post", color=GREY, linewidth=0.8, zorder=1)
-    for dataset, model, x, y in zip(rows["dataset"], rows["model"], cost, score, strict=True):
-        ends = records.interval(dataset, model)
-        axis.plot([x, x], ends, color=COLORS.get(model, GREY), linewidth=0.6, alpha=0.5, zorder=0)
-        axis.plot(x, y, MARKERS.get(model, "."), color=COLORS.get(model, GREY), markersize=5)
+    dataset, models = rows["dataset"].iloc[0], list(rows["model"])
+    best = rows.iloc[front(rows[side].to_numpy(float), rows["score"].to_numpy(float))]
+    axis.step(best[side], best["score"], where="post", color=GREY, linewidth=0.8, zorder=1)
+    colors, markers = palette(models), {model: MARKERS.get(model, "o") for model in models}
+    ends = np.array([records.interval(dataset, model) for model in models])
+    axis.vlines(rows[side], *ends.T, colors=list(colors.values()), linewidth=0.6, alpha=0.5, zorder=0)
+    sns.scatterplot(
+        rows, x=side, y="score", hue="model", palette=colors, style="model", markers=markers,
+        size=rows["model"].isin(COLORS), sizes={True: 30, False: 9}, linewidth=0, legend=False, ax=axis,
+    )  # fmt: skip
     axis.set_xscale("log")
     decade(axis)
     axis.xaxis.set_major_formatter("{x:g}")
-    models = list(rows["model"])
-    named = [models[i] for i in np.argsort(-score, kind="stable") if models[i] in COLORS]  # the higher one's name above
-    named += [models[i] for i in best if models[i] not in COLORS]  # names of all would hide each other
-    _names(axis, {model: (x, y) for model, x, y in zip(models, cost, score, strict=True)}, named)
+    score = METRICS[records.metric(dataset)]
+    axis.set(title=f"{dataset}: {SIDES[side]}", xlabel="seconds, one split and seed", ylabel=f"{score} on test")
 
 
-def _names(axis: Axes, places: dict[str, tuple[float, float]], named: list[str]) -> None:
-    """Write names beside dots, each on the first of four sides where it hides neither dot nor name, or nowhere."""
-    to_panel = axis.transData + axis.transAxes.inverted()
-    dots = {model: to_panel.transform(place) for model, place in places.items()}
-    taken: list[tuple[float, float, float, float]] = []
-    for model in named:
-        x, y = dots[model]
-        wide = LETTER * len(label(model))
-        for right, up in ((x < 0.5, True), (x < 0.5, False), (x >= 0.5, True), (x >= 0.5, False)):
-            left = x + GAP if right else x - GAP - wide
-            below = y + GAP if up else y - GAP - LINE
-            box = left, below, left + wide, below + LINE
-            free = not any(_overlap(box, (a, b, a, b)) for a, b in dots.values())
-            if free and left >= 0 and left + wide <= 1 and not any(_overlap(box, other) for other in taken):
+def _names(axis: Axes, rows: pd.DataFrame, side: str) -> None:
+    """Name the paper's four and the front, each on the first of four sides where that hides neither dot nor name."""
+    best = front(rows[side].to_numpy(float), rows["score"].to_numpy(float))
+    named = rows[rows["model"].isin([*COLORS, *rows["model"].iloc[best]])].sort_values("score", ascending=False)
+    dots = axis.transData.transform(rows[[side, "score"]].astype(float))
+    taken: list[Bbox] = []
+    for model, *place in named[["model", side, "score"]].itertuples(index=False):
+        for right, up in product((True, False), (True, False)):
+            text = axis.annotate(
+                label(model), place, (4 if right else -4, 2 if up else -2), textcoords="offset points", fontsize=6.5,
+                ha="left" if right else "right", va="bottom" if up else "top",
+            )  # fmt: skip
+            box = text.get_window_extent()
+            inside = axis.bbox.x0 <= box.x0 and box.x1 <= axis.bbox.x1
+            if inside and not box.count_contains(dots) and not box.count_overlaps(taken):
                 taken.append(box)
-                axis.annotate(
-                    label(model), (left if right else left + wide, below), xycoords="axes fraction", fontsize=6,
-                    ha="left" if right else "right", va="bottom",
-                )  # fmt: skip
                 break
-
-
-def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    """Whether two boxes (left, below, right, above) share a point."""
-    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
+            text.remove()

@@ -2,40 +2,40 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
+from benchmarks.analysis.drawing import palette, said
 from benchmarks.analysis.ranking import DATASETS, shared
 from benchmarks.analysis.records import Records
 from benchmarks.analysis.stats import average_ranks, critical_difference
-from benchmarks.analysis.style import COLORS, GREY, MARKERS, label
+from benchmarks.analysis.style import MARKERS, label
 
 
 def make(records: Records) -> Figure:
     """A row a model, the best rank on top; below them the bars, and how long a bar may be."""
     standing = shared(records)
     if standing.empty:
-        figure = plt.figure(figsize=(3.4, 1))
-        figure.text(0.5, 0.5, f"fewer than {DATASETS} datasets share two models", ha="center")
-        return figure
+        return said(f"fewer than {DATASETS} datasets share two models")
     datasets, count = standing.shape
-    ranks, longest = average_ranks(standing.to_numpy()), critical_difference(count, datasets)
-    order = np.argsort(ranks, kind="stable")
-    bars = cliques(ranks[order], longest)
-    rows = count + len(bars)
+    ranks = pd.Series(average_ranks(standing.to_numpy()), standing.columns).sort_values(kind="stable")
+    longest = critical_difference(count, datasets)
+    bars = cliques(ranks.to_numpy(), longest)
+    rows, models = count + len(bars), list(ranks.index)
     figure, axis = plt.subplots(figsize=(3.4, 0.18 * rows + 1.1), layout="constrained")
-    for place, model in enumerate(order):
-        name = standing.columns[model]
-        color, marker = COLORS.get(name, GREY), MARKERS.get(name, "o")
-        axis.plot(ranks[model], place, marker, color=color, markersize=5, zorder=3)
-        text = f"{ranks[model]:.2f}"
-        axis.annotate(text, (ranks[model], place), (6, 0), textcoords="offset points", va="center", fontsize=7)
-    for place, (first, last) in enumerate(bars):
-        ends = ranks[order[first]] - 0.03, ranks[order[last]] + 0.03
-        axis.plot(ends, [count + place] * 2, color="black", linewidth=2.5, solid_capstyle="butt")
+    markers = {model: MARKERS.get(model, "o") for model in models}
+    sns.scatterplot(
+        x=ranks, y=range(count), hue=models, style=models, palette=palette(models), markers=markers, s=30, linewidth=0,
+        legend=False, ax=axis, zorder=3,
+    )  # fmt: skip
+    for place, (first, last) in enumerate(bars, count):
+        axis.hlines(place, ranks.iloc[first] - 0.03, ranks.iloc[last] + 0.03, color="black", linewidth=2.5)
     axis.plot([1, 1 + longest], [-1, -1], color="black", linewidth=0.9, marker="|", markersize=5, clip_on=False)
-    text = f"critical difference {longest:.2f}"
-    axis.annotate(text, (1 + longest, -1), (6, 0), textcoords="offset points", va="center", fontsize=7)
-    axis.set_yticks(range(count), [label(standing.columns[model]) for model in order])
+    said_of = [(rank, place, f"{rank:.2f}") for place, rank in enumerate(ranks)]
+    for x, y, text in (*said_of, (1 + longest, -1, f"critical difference {longest:.2f}")):
+        axis.annotate(text, (x, y), (6, 0), textcoords="offset points", va="center", fontsize=7)
+    axis.set_yticks(range(count), list(map(label, models)))
     axis.set_ylim(rows - 0.4, -1.6)
     axis.set_xlim(0.9, max(count, 1 + longest) + 0.1)
     axis.set_xticks(range(1, count + 1))

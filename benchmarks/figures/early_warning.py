@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.analysis.curves import chance_key, curves, key, note_of, title
+from benchmarks.analysis.drawing import ONE_RUN, curves, legend, note_of, said, title
 from benchmarks.analysis.families import as_deployed, clock, days_left, models_in, varying
 from benchmarks.analysis.records import METRICS, Family, Records
 from benchmarks.analysis.style import GREY
@@ -19,17 +19,12 @@ def make(records: Records) -> Figure:
     """A row for each family whose cells differ in the cut-off: score, precision, recall."""
     families = {name: family for name, family in varying(records, DIAL).items() if len(family.alerts)}
     if not families:
-        figure = plt.figure(figsize=(3.4, 1))
-        figure.text(0.5, 0.5, "no runs over the cut-off", ha="center")
-        return figure
-    figure, axes = plt.subplots(
-        len(families), 3, figsize=(7.2, 2.1 * len(families) + 0.4), squeeze=False, layout="constrained"
-    )
+        return said("no runs over the cut-off")
+    size = (7.2, 2.1 * len(families) + 0.4)
+    figure, axes = plt.subplots(len(families), 3, figsize=size, squeeze=False, layout="constrained")
     for row, (name, family) in zip(axes, families.items(), strict=True):
         _row(list(row), records, name, family)
-    shown = {model for family in families.values() for model in family.runs["model"]}
-    handles = [*key(records, shown), chance_key()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=7)
+    legend(figure, ONE_RUN)
     return figure
 
 
@@ -48,9 +43,8 @@ def _row(axes: list[Axes], records: Records, name: str, family: Family) -> None:
     ]
     for axis, (rows, score, heading, chance) in zip(axes, panels, strict=True):
         curves(axis, rows, DIAL, score, models_in(records, runs))
-        axis.plot(chance.index, chance, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
-        axis.set_title(heading, fontsize=7)
+        axis.plot(chance, color=GREY, linestyle="--", linewidth=0.9, zorder=1, label="by chance")
         axis.set_xticks(left.index, marks)
-        axis.set_xlabel(unit if left.isna().all() else f"{unit}, and days left", fontsize=7)
-    axes[0].set_ylabel(title(name, family).replace(": ", "\n"), fontsize=7)
-    axes[1].set_xlabel(f"{axes[1].get_xlabel()}\n{note_of(family, runs, DIAL)}", fontsize=7)
+        axis.set(title=heading, xlabel=unit if left.isna().all() else f"{unit}, and days left", ylabel="")
+    axes[0].set_ylabel(title(name, family).replace(": ", "\n"))
+    axes[1].set_xlabel(f"{axes[1].get_xlabel()}\n{note_of(family, runs, DIAL)}")

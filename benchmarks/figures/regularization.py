@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from benchmarks.analysis.drawing import said
 from benchmarks.analysis.records import METRICS, Records
 from benchmarks.analysis.style import label
 from benchmarks.data.grid import values
@@ -26,9 +27,7 @@ def make(records: Records) -> Figure:
     changes = {(d, m): _changes(records, d, m) for d in records.cards for m in records.models}
     changes = {panel: table for panel, table in changes.items() if len(table)}
     if not changes:
-        figure = plt.figure(figsize=(3.4, 1))
-        figure.text(0.5, 0.5, "no model ran over a grid of L2 and dropout", ha="center", va="center")
-        return figure
+        return said("no model ran over a grid of L2 and dropout")
     datasets, models = (list(dict.fromkeys(names)) for names in zip(*changes, strict=True))
     limit = max(table["change"].abs().max() for table in changes.values())
     colors = ScalarMappable(Normalize(-limit, limit), "vlag_r")
@@ -45,11 +44,10 @@ def make(records: Records) -> Figure:
         base = records.runs[(records.runs[["dataset", "model", "variant"]] == [dataset, model, BASE]).all(axis=1)]
         metric = records.metric(dataset)
         tuned = f"{METRICS[metric]} {base[metric].mean(skipna=False):.3f} when tuned, n = {table['runs'].max()} runs"
-        axis.set_title(f"{label(model)}, {dataset}\n{tuned}", fontsize=7)
+        axis.set_title(f"{label(model)}, {dataset}\n{tuned}")
     scale = figure.colorbar(colors, ax=axes, aspect=30)
     scale.set_label(
-        "change from the tuned values, in points (0.01)\n* better or worse at 5 %, Holm; pale: undecided or tied",
-        fontsize=7,
+        "change from the tuned values, in points (0.01)\n* better or worse at 5 %, Holm; pale: undecided or tied"
     )
     scale.outline.set_visible(False)
     return figure
@@ -78,10 +76,10 @@ def _panel(axis: Axes, table: pd.DataFrame, colors: ScalarMappable) -> None:
     )
     told = texts.map(lambda text: text.endswith("*"))
     for mask, alpha in ((told, UNDECIDED), (~told, 1.0)):
-        sns.heatmap(changes, annot=texts, fmt="", cmap=colors.cmap, norm=colors.norm, cbar=False, ax=axis, mask=mask,
-                    linewidths=0.5, annot_kws={"fontsize": 7, "color": "black"}, alpha=alpha)  # fmt: skip
+        sns.heatmap(
+            changes, annot=texts, fmt="", cmap=colors.cmap, vmin=colors.norm.vmin, vmax=colors.norm.vmax, cbar=False,
+            ax=axis, mask=mask, linewidths=0.5, annot_kws={"fontsize": 7, "color": "black"}, alpha=alpha,
+        )  # fmt: skip
     axis.grid(visible=False)
-    axis.set_xlabel(KNOBS[columns], fontsize=7)
-    axis.set_ylabel(KNOBS[rows], fontsize=7)
-    axis.tick_params(labelsize=7, length=0)
-    axis.tick_params(axis="y", labelrotation=0)
+    axis.set(xlabel=KNOBS[columns], ylabel=KNOBS[rows])
+    axis.tick_params(length=0, rotation=0)

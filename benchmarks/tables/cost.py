@@ -64,7 +64,7 @@ def costs(records: Records) -> pd.DataFrame:
         predicted=own["inference"] + recipe["recipe_inference"],
         gigabytes=own["peak_gigabytes"].combine(recipe["recipe_peak_gigabytes"], max),
         score=[_score(records, *row) for row in found[["dataset", "model"]].itertuples(index=False)],
-        reason=found["reason"].fillna(""),
+        reason=found["reason"].astype(object).fillna(""),
     )
 
 
