@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
 from benchmarks import figure, table
-from benchmarks.analysis import records
+from benchmarks.analysis import drawing, records
 from benchmarks.analysis.alerts import SHARES
 from benchmarks.analysis.columns import COLUMNS, METRICS
 from benchmarks.analysis.rows import DASH
-from benchmarks.analysis.style import COLORS, GREY
+from benchmarks.analysis.style import COLORS
 from benchmarks.figures import phase as phase_figure
 
 MODELS = ["mlp", "gcn", "oracle"]
@@ -112,22 +114,41 @@ def test_the_next_run_is_compared_with_random_splits(families: list[Path]) -> No
     assert row["Runs", ""] == "2 + 1"
 
 
-def lines(axis: object) -> dict[str, list[float]]:
-    """By color, the heights of the lines with a marker or of a dotted one."""
-    drawn = [line for line in axis.get_lines() if line.get_linestyle() in ("-", ":")]  # type: ignore[attr-defined]
-    return {line.get_color(): [round(float(y), 3) for y in line.get_ydata()] for line in drawn}
+def lines(axis: Axes) -> list[list[float]]:
+    """The heights of the lines, in the order of the models; chance comes last."""
+    heights = [np.asarray(line.get_ydata(), float) for line in axis.get_lines()]
+    return [each.round(3).tolist() for each in heights if len(each)]
 
 
 def test_curves_are_means_over_runs(families: list[Path]) -> None:
     found = records.load([], MODELS, CALL, families)
     (panel,) = table.load("benchmarks.figures.label_efficiency").make(found).axes
-    assert sorted(lines(panel).values()) == [[0.5, 0.6], [0.6, 0.7], [0.9, 0.9]]
+    assert lines(panel) == [[0.5, 0.6], [0.6, 0.7], [0.9, 0.9], [0.5, 0.5]]
     assert "50 students tested, 2 runs a point, 1 without a run" in panel.get_xlabel()
     score, precision, recall = table.load("benchmarks.figures.early_warning").make(found).axes
-    assert [0.6, 0.7] in lines(score).values()
-    assert [0.6, 0.7] in lines(precision).values()
-    assert [0.15, 0.175] in lines(recall).values()
+    assert [0.6, 0.7] in lines(score)
+    assert [0.6, 0.7] in lines(precision)
+    assert [0.15, 0.175] in lines(recall)
     assert [mark.get_text() for mark in score.get_xticklabels()] == ["7\n30 d", "14\n30 d"]
+
+
+def test_a_line_is_broken_where_a_mean_is_not_defined() -> None:
+    points = pd.DataFrame({"model": "mlp", "x": [1, 2, 3, 4, 5], "y": [0.1, 0.2, np.nan, 0.4, 0.5]})
+    axis = plt.figure().subplots()
+    drawing.lines(axis, points, "x", "y")
+    assert lines(axis) == [[0.1, 0.2], [0.4, 0.5]]
+    plt.close()
+
+
+def test_a_key_names_what_is_drawn_once_and_the_papers_models_first() -> None:
+    points = pd.DataFrame({"model": ["gat", "oracle", "bert-gcn"], "x": 0.0, "y": 0.5})
+    figure, axes = drawing.panels(2, 2.0, 2.0)
+    for axis in axes:
+        drawing.lines(axis, points, "x", "y", drawing.or_another)
+    drawing.legend(figure, drawing.ONE_RUN)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["BERT+GCN", "another model", "one run"]
+    assert not [axis for axis in axes if axis.get_legend()]
+    plt.close(figure)
 
 
 @pytest.mark.parametrize("name", ["early_warning", "label_efficiency"])
@@ -169,17 +190,21 @@ def phase(folder: Path, models: list[str]) -> records.Records:
     return records.load([], ["mlp", "bert-gcn", "oracle"], CALL, [folder])
 
 
+def cells(axis: Axes) -> dict[str, str]:
+    """By what stands in the cells of a heat map, their color."""
+    colors = map(to_hex, axis.collections[0].get_facecolor())
+    return {text.get_text(): color for text, color in zip(axis.texts, colors, strict=True)}
+
+
 def test_a_lead_within_chance_has_no_color(tmp_path: Path) -> None:
     figure = phase_figure.make(phase(tmp_path / "phase", ["mlp", "bert-gcn", "oracle"]))
     winners, optimum, won = figure.axes
-    told = {
-        text.get_text(): to_hex(patch.get_facecolor())
-        for text, patch in zip(winners.texts, winners.patches, strict=True)
-    }
-    assert told == {"+2": GREY.lower(), "+10": COLORS["bert-gcn"].lower()}
+    assert cells(winners) == {"+2": phase_figure.WITHIN.lower(), "+10": COLORS["bert-gcn"].lower()}
     assert [text.get_text() for text in optimum.texts] == ["0.90"] * 4
     assert sorted({text.get_text() for text in won.texts}) == ["40%", "67%"]
     assert "500 test students and 1 run a cell" in figure.legends[0].get_title().get_text()
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == ["BERT+GCN", "a lead within chance"], "who wins nowhere is not named"
 
 
 def test_a_lost_cell_is_drawn_as_lost(tmp_path: Path) -> None:
@@ -196,8 +221,8 @@ def test_a_lost_cell_is_drawn_as_lost(tmp_path: Path) -> None:
     pd.concat([outcomes, gone]).to_parquet(folder / "outcomes.parquet")
     figure = phase_figure.make(records.load([], ["mlp", "bert-gcn", "oracle"], CALL, [folder]))
     winners, optimum, won = figure.axes
-    assert [text.get_text() for text in winners.texts] == ["+2", DASH, "+2", DASH]
-    assert {to_hex(patch.get_facecolor()) for patch in winners.patches} == {GREY.lower(), phase_figure.LOST.lower()}
+    assert [text.get_text() for text in winners.texts] == [DASH, DASH, "+2", "+2"], "strong text on top"
+    assert cells(winners) == {"+2": phase_figure.WITHIN.lower(), DASH: phase_figure.LOST.lower()}
     assert [text.get_text() for text in optimum.texts].count(DASH) == 1
     assert [text.get_text() for text in won.texts].count(DASH) == 1
     assert "2 of 4 cells" in figure.legends[0].get_texts()[-1].get_text()
@@ -208,7 +233,7 @@ def test_a_model_without_any_run_has_lost_every_cell(tmp_path: Path) -> None:
     phase(folder, ["mlp", "bert-gcn", "oracle"])
     outcomes = pd.read_parquet(folder / "outcomes.parquet")
     of = pd.DataFrame([{"model": "gcn", "variant": "base", "status": "failed", "reason": "no memory", "origin": "x"}])
-    for status, shown in (("failed", [DASH] * 4), ("not applicable", ["+2", "+10", "+2", "+10"])):
+    for status, shown in (("failed", [DASH] * 4), ("not applicable", ["+10", "+10", "+2", "+2"])):
         pd.concat([outcomes, of.assign(status=status)]).to_parquet(folder / "outcomes.parquet")
         winners, optimum, _ = phase_figure.make(records.load([], models, CALL, [folder])).axes
         assert [text.get_text() for text in winners.texts] == shown

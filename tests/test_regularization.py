@@ -60,6 +60,15 @@ def test_cells_are_paired_changes_in_points(place: Path) -> None:
     plt.close(figure)
 
 
+def test_where_nothing_is_told_apart_all_is_pale(place: Path) -> None:
+    pairs = pd.read_parquet(place / "pairs.parquet")
+    pairs.assign(verdict="undecided").to_parquet(place / "pairs.parquet")
+    figure = regularization.make(records.load([place], ["bert-gcn"], "snakemake"))
+    pale = [mesh.get_alpha() for mesh in figure.axes[0].collections for value in mesh.get_array().compressed()]
+    assert pale == [regularization.UNDECIDED] * 6
+    plt.close(figure)
+
+
 def test_without_a_grid_it_says_so(place: Path) -> None:
     runs = pd.read_parquet(place / "runs.parquet")
     runs[runs["variant"].isin(["base", "no edges"])].to_parquet(place / "runs.parquet")

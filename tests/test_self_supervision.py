@@ -126,12 +126,12 @@ def test_the_figure_has_a_panel_an_objective(place: Path) -> None:
     assert sorted(axis.get_label() for axis in figure.axes) == ["gains", "interactions", "masked tokens"]
     panels = {axis.get_label(): axis for axis in figure.axes}
     assert [text.get_text() for text in panels["gains"].get_yticklabels()] == ["BERT+GCN\ntoy\nROC-AUC, n = 3 runs"]
-    dots, interval, mean, _ = panels["gains"].get_lines()
-    assert np.asarray(dots.get_xdata()).tolist() == pytest.approx([0.1, 0.1, 0.2]), "a run without its twin is left out"
-    assert np.asarray(interval.get_xdata()).tolist() == [-0.1, 0.3]
-    assert np.asarray(mean.get_xdata()).tolist() == [0.13]
-    thick = panels["masked tokens"].get_lines()[-1]
-    assert np.asarray(thick.get_ydata()).tolist() == [2.5, 2.0, 1.5], "the mean of two splits"
+    interval, ticks, mean = panels["gains"].collections
+    assert interval.get_segments()[0].tolist() == [[-0.1, 0.0], [0.3, 0.0]]
+    assert ticks.get_offsets()[:, 0].tolist() == pytest.approx([0.1, 0.1, 0.2]), "a run without its twin is left out"
+    assert mean.get_offsets()[:, 0].tolist() == [0.13]
+    drawn = [np.asarray(line.get_ydata()).tolist() for line in panels["masked tokens"].get_lines()]
+    assert drawn == [[2.0, 1.5, 1.0], [3.0, 2.5, 2.0], [2.5, 2.0, 1.5]], "each of two splits, and their mean"
     assert [text.get_text() for text in panels["masked tokens"].texts] == ["head\nalone"]
     assert not panels["interactions"].texts, "no head learns there"
     plt.close(figure)
@@ -142,9 +142,11 @@ def test_groups_have_a_gain_each(place: Path) -> None:
     pd.concat([pairs.assign(split=split, runs=2) for split in ("0", "1")]).to_parquet(place / "pairs.parquet")
     figure = load("benchmarks.figures.self_supervision").make(records.load([place], MODELS, CALL))
     gains = next(axis for axis in figure.axes if axis.get_label() == "gains")
-    assert gains.get_yticklabels()[0].get_text().endswith("n = 2 runs in each of\n0, 1")
-    first, second = (np.asarray(gains.get_lines()[place].get_xdata()).tolist() for place in (0, 3))
-    assert first + second == pytest.approx([0.1, 0.1, 0.2])
+    assert [text.get_text() for text in gains.get_yticklabels()] == ["BERT+GCN\ntoy\nROC-AUC, n = 2 runs each"]
+    assert [text.get_text() for text in gains.get_yticklabels(minor=True)] == ["0", "1"], "each line is named"
+    runs = gains.collections[1].get_offsets()
+    assert runs[:, 0].tolist() == pytest.approx([0.1, 0.1, 0.2])
+    assert runs[:, 1].tolist() == [0, 0, 1]
     plt.close(figure)
 
 

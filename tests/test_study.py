@@ -105,6 +105,19 @@ def test_a_journal_is_cut_without_writing_it_anew(tmp_path: Path, monkeypatch: p
         assert len(journal.read(tmp_path / "a")) == len(journal.read(tmp_path / "a")) == len(whole.trials)
 
 
+def test_optuna_reads_a_journal_as_it_is_and_what_it_adds_goes(tmp_path: Path) -> None:
+    """As `optuna-dashboard FILE` does, which writes notes there, too."""
+    best = run(tmp_path / "a")
+    study = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(tmp_path / "a"))))
+    assert [json.dumps(trial.params, sort_keys=True) for trial in study.trials] == [row["params"] for row in best.trials]
+    assert (study.best_trial.params, study.best_value) == (best.params, best.value)
+    written = (tmp_path / "a").read_bytes()
+    study.set_user_attr("note", "mine")
+    assert (tmp_path / "a").read_bytes() != written
+    assert run(tmp_path / "a") == best
+    assert (tmp_path / "a").read_bytes() == written
+
+
 def test_a_winning_digit_does_not_win(tmp_path: Path) -> None:
     whole = run(tmp_path / "a")
     written = (tmp_path / "a").read_text(encoding="utf-8")

@@ -400,3 +400,17 @@ def test_a_legend_names_what_is_drawn_only(folders: list[Path]) -> None:
     words = [text.get_text() for text in shown.legends[0].get_texts()]
     assert "Majority" in words, "which ran"
     assert "Oracle: all" not in words
+
+
+def test_the_main_figure_has_a_mean_an_interval_and_a_tick_a_run(folders: list[Path]) -> None:
+    pair = dict.fromkeys(COLUMNS["pairs"], math.nan) | {"dataset": "toy", "question": "best", "split": ""}
+    pair |= {"model": "mlp", "variant": "base", "reference": "my-model_2", "reference_variant": "base"}
+    pd.DataFrame([pair | {"score_low": 0.5, "score_high": 0.8}]).to_parquet(folders[0] / "pairs.parquet", index=False)
+    (panel,) = table.load("benchmarks.figures.main").make(records.load(folders, MODELS, CALL)).axes
+    assert [text.get_text() for text in panel.get_yticklabels()] == ["MLP", "my-model_2"]
+    mlp, other = (ticks.get_offsets().tolist() for ticks in panel.collections)
+    assert mlp == [[0.6, 0], [0.7, 0]]
+    assert other == [[0.6, 1], [0.7, 1]]
+    drawn = [line.get_xydata().tolist() for line in panel.get_lines()]
+    assert [[0.5, 0.0], [0.8, 0.0]] in drawn, "the interval is that of the records"
+    assert [0.65, 0.0] in [point for line in drawn for point in line]

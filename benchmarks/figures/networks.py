@@ -5,13 +5,13 @@ more each, see `benchmarks.analysis.people`.
 """
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from benchmarks.analysis.drawing import said
 from benchmarks.analysis.people import FEWEST
 from benchmarks.analysis.records import Records
 
@@ -25,7 +25,6 @@ PARTS = {
 DOTS = 130
 """An inch of what is rasterized: dots and links of a network would be megabytes as lines."""
 BLUE = "#56B4E9"
-PALETTE = (BLUE, "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#0072B2", "#F0E442", "#000000")
 
 
 def make(records: Records) -> Figure:
@@ -33,9 +32,7 @@ def make(records: Records) -> Figure:
     found = records.network
     datasets = [d for d in records.datasets if (found["dataset"] == d).any()]
     if not datasets:
-        figure = plt.figure(figsize=(4, 1))
-        figure.text(0.5, 0.5, "No dataset is available.", ha="center", va="center")
-        return figure
+        return said("no dataset is available")
     heights = [1.6] * len(datasets) + [3.0] * bool(records.networks)
     figure = plt.figure(figsize=(7.2, sum(heights)), layout="constrained", dpi=DOTS)
     bands = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False).flat
@@ -47,11 +44,11 @@ def make(records: Records) -> Figure:
         for axis, part in zip(band.subplots(1, len(PARTS)), PARTS, strict=True):
             rows = of[of["part"] == part]
             axis.set_title(PARTS[part][0], fontsize=7)
-            axis.tick_params(labelsize=6)
+            axis.tick_params(labelsize=6.5)
             if rows["share"].isna().all():
                 axis.set_axis_off()
                 axis.text(0.5, 0.5, f"fewer than {FEWEST}\nstudents in a cell" if len(rows) else "none", ha="center",
-                          va="center", fontsize=6)  # fmt: skip
+                          va="center", fontsize=6.5)  # fmt: skip
             elif part == "mixing":
                 _mixing(axis, rows, _answers(card))
             else:
@@ -64,11 +61,11 @@ def make(records: Records) -> Figure:
 
 
 def _bars(axis: Axes, rows: pd.DataFrame, counted: str) -> None:
-    axis.bar(range(len(rows)), rows["share"], color=BLUE, width=0.9)
     ends = [_span(low, high) for low, high in zip(rows["low"], rows["high"], strict=True)]
-    rotation, side = (45, "right") if len(rows) > 3 else (0, "center")
-    axis.set_xticks(range(len(rows)), ends, rotation=rotation, ha=side)
-    axis.set_ylabel(counted, fontsize=6)
+    sns.barplot(x=ends, y=rows["share"].to_numpy(), color=BLUE, saturation=1, width=0.9, errorbar=None, ax=axis)
+    if len(rows) > 3:
+        plt.setp(axis.get_xticklabels(), rotation=45, ha="right", rotation_mode="anchor")
+    axis.set_ylabel(counted, fontsize=6.5)
 
 
 def _span(low: float, high: float) -> str:
@@ -83,36 +80,34 @@ def _span(low: float, high: float) -> str:
 def _mixing(axis: Axes, rows: pd.DataFrame, classes: list[str]) -> None:
     """A row a class: with which classes its contacts are."""
     table = rows.pivot_table(index="of", columns="to", values="share", dropna=False)
-    axis.imshow(table, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    table = table.rename(lambda place: classes[int(place)]).rename(lambda place: classes[int(place)], axis="columns")
+    texts = table.map("{:.2f}".format).where(table.notna(), f"< {FEWEST}")
+    sns.heatmap(
+        table.fillna(0), annot=texts, fmt="", cmap="Blues", vmin=0, vmax=1, cbar=False, ax=axis,
+        annot_kws={"fontsize": 6},
+    )  # fmt: skip
+    axis.tick_params(rotation=0)
+    if len(table) > 2:
+        plt.setp(axis.get_xticklabels(), rotation=30, ha="right", rotation_mode="anchor")
+    axis.set(xlabel="", ylabel="")
     axis.grid(visible=False)
-    names = [classes[int(c)] for c in table.index]
-    axis.set_yticks(range(len(names)), names, fontsize=5)
-    axis.set_xticks(range(len(names)), names, fontsize=5, rotation=30 if len(names) > 2 else 0,
-                    ha="right" if len(names) > 2 else "center")  # fmt: skip
-    for (row, column), share in np.ndenumerate(table.to_numpy()):
-        text = f"< {FEWEST}" if np.isnan(share) else f"{share:.2f}"
-        axis.text(column, row, text, ha="center", va="center", fontsize=5, color="white" if share > 0.6 else "black")
 
 
 def _nodes(axis: Axes, records: Records, dataset: str) -> None:
     nodes, links = records.networks[dataset]
     classes = _answers(records.cards[dataset])
-    at = nodes[["x", "y"]].to_numpy()
     axis.set_axis_off()
     axis.set_gid(f"nodes-{dataset}")
     axis.set_rasterization_zorder(3)
-    ends = at[links[["from", "to"]].to_numpy()]  # without intermediate greys an image is half as large
-    axis.add_collection(LineCollection(ends, colors="#C4C4C4", linewidths=0.3, zorder=1, antialiaseds=False))
-    colors = [PALETTE[label % len(PALETTE)] for label in nodes["label"]]
-    axis.scatter(at[:, 0], at[:, 1], s=5, c=colors, linewidths=0, zorder=2)
-    axis.set_title(
-        f"{dataset}, drawn by a program: {len(nodes)} of its nodes, those nearest to one in the middle", fontsize=7
-    )
-    key = [
-        Line2D([], [], marker="o", linestyle="", markersize=3.5, color=PALETTE[c % len(PALETTE)], label=classes[c])
-        for c in sorted(set(nodes["label"]))
-    ]
-    axis.legend(handles=key, loc="upper left", fontsize=6, frameon=False, handletextpad=0.1)
+    ends = nodes[["x", "y"]].to_numpy()[links[["from", "to"]].to_numpy()]  # [links, 2, 2]
+    # without intermediate greys an image is half as large
+    axis.add_collection(LineCollection(ends, colors="#DDDDDD", linewidths=0.3, zorder=1, antialiaseds=False))
+    sns.scatterplot(
+        x=nodes["x"], y=nodes["y"], hue=nodes["label"].map(classes.__getitem__), hue_order=classes,
+        palette="colorblind", s=8, linewidth=0, zorder=2, ax=axis,
+    )  # fmt: skip
+    sns.move_legend(axis, "upper left", title="")
+    axis.set_title(f"{dataset}, drawn by a program: {len(nodes)} of its nodes, those nearest to one in the middle")
 
 
 def _answers(card: dict) -> list[str]:

@@ -19,23 +19,21 @@ def make(records: Records) -> Figure:
     medians = records.timings.medians()
     products, copies = (medians[medians["way"] == way] for way in (PRODUCT, COPY))
     points = medians[medians["flops"].notna() & medians["moved"].notna() & (medians["way"] != "bf16")]
-    points = points[~points["way"].str.startswith(PRODUCT)]
+    points = points[~points["way"].str.startswith(PRODUCT)].copy()
     if not (len(products) and len(copies) and len(points)):
         return said("no peak was measured")
     peak, bandwidth = products["flop_rate"].median(), copies["byte_rate"].median()
-    points = points.assign(
-        intensity=points["flops"] / points["moved"], rate=points["flop_rate"] / 1e9,
-        what=points["suite"] + ": " + points["group"], whose=points["way"].where(points["way"].isin(THEIRS), "ours"),
-    )  # fmt: skip
-    bounds = [*points["intensity"], peak / bandwidth]
+    points["operations a byte"], points["GFLOP/s"] = points["flops"] / points["moved"], points["flop_rate"] / 1e9
+    points["what ran"] = points["suite"] + ": " + points["group"]
+    points["whose code"] = points["way"].where(points["way"].isin(THEIRS), "ours")
+    bounds = [*points["operations a byte"], peak / bandwidth]
     ends = np.array([min(bounds) / 3, peak / bandwidth, max(bounds) * 3])
     figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
     axis.loglog(ends, np.minimum(peak, bandwidth * ends) / 1e9, color=GREY, linewidth=1)
     sns.scatterplot(
-        points, x="intensity", y="rate", hue="whose", palette=THEIRS | {"ours": COLORS["bert-gcn"]}, style="what", s=35,
-        linewidth=0.5, ax=axis,
+        points, x="operations a byte", y="GFLOP/s", hue="whose code", palette=THEIRS | {"ours": COLORS["bert-gcn"]},
+        style="what ran", s=40, linewidth=0.3, ax=axis,
     )  # fmt: skip
-    title = f"peak {peak / 1e9:.0f} GFLOP/s, {bandwidth / 1e9:.0f} GB/s, measured in the same run"
-    axis.set(title=title, xlabel="operations a byte", ylabel="GFLOP/s")
+    axis.set_title(f"peak {peak / 1e9:.0f} GFLOP/s, {bandwidth / 1e9:.0f} GB/s, measured in the same run")
     sns.move_legend(axis, "upper left", bbox_to_anchor=(1, 1))
     return figure
