@@ -109,7 +109,9 @@ def test_optuna_reads_a_journal_as_it_is_and_what_it_adds_goes(tmp_path: Path) -
     """As `optuna-dashboard FILE` does, which writes notes there, too."""
     best = run(tmp_path / "a")
     study = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(tmp_path / "a"))))
-    assert [json.dumps(trial.params, sort_keys=True) for trial in study.trials] == [row["params"] for row in best.trials]
+    assert [json.dumps(trial.params, sort_keys=True) for trial in study.trials] == [
+        row["params"] for row in best.trials
+    ]
     assert (study.best_trial.params, study.best_value) == (best.params, best.value)
     written = (tmp_path / "a").read_bytes()
     study.set_user_attr("note", "mine")

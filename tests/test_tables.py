@@ -405,7 +405,9 @@ def test_a_legend_names_what_is_drawn_only(folders: list[Path]) -> None:
 def test_the_main_figure_has_a_mean_an_interval_and_a_tick_a_run(folders: list[Path]) -> None:
     pair = dict.fromkeys(COLUMNS["comparisons"], math.nan) | {"dataset": "toy", "question": "best", "split": ""}
     pair |= {"model": "mlp", "variant": "base", "reference": "my-model_2", "reference_variant": "base"}
-    pd.DataFrame([pair | {"score_low": 0.5, "score_high": 0.8}]).to_parquet(folders[0] / "comparisons.parquet", index=False)
+    pd.DataFrame([pair | {"score_low": 0.5, "score_high": 0.8}]).to_parquet(
+        folders[0] / "comparisons.parquet", index=False
+    )
     (panel,) = table.load("benchmarks.figures.main").make(records.load(folders, MODELS, CALL)).axes
     assert [text.get_text() for text in panel.get_yticklabels()] == ["MLP", "my-model_2"]
     mlp, other = (ticks.get_offsets().tolist() for ticks in panel.collections)

@@ -38,7 +38,7 @@ def panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]
 
 def legend(figure: Figure, *more: Artist, **options: Any) -> None:
     """Below the panels, what any of them has a label for, each once, the paper's four first, `more` last."""
-    found = {}
+    found: dict[str, Artist] = {}
     for axis in figure.axes:
         found |= {name: handle for handle, name in zip(*axis.get_legend_handles_labels(), strict=True)}
         if own := axis.get_legend():

@@ -59,7 +59,8 @@ def _panel(axis: Axes, records: Records, rows: pd.DataFrame, side: str) -> None:
     axis.step(best[side], best["score"], where="post", color=GREY, linewidth=0.8, zorder=1)
     colors, markers = palette(models), {model: MARKERS.get(model, "o") for model in models}
     ends = np.array([records.interval(dataset, model) for model in models])
-    axis.vlines(rows[side], *ends.T, colors=list(colors.values()), linewidth=0.6, alpha=0.5, zorder=0)
+    low, high = ends.T
+    axis.vlines(rows[side], low, high, colors=list(colors.values()), linewidth=0.6, alpha=0.5, zorder=0)
     sns.scatterplot(
         rows, x=side, y="score", hue="model", palette=colors, style="model", markers=markers,
         size=rows["model"].isin(COLORS), sizes={True: 30, False: 9}, linewidth=0, legend=False, ax=axis,
@@ -77,10 +78,10 @@ def _names(axis: Axes, rows: pd.DataFrame, side: str) -> None:
     named = rows[rows["model"].isin([*COLORS, *rows["model"].iloc[best]])].sort_values("score", ascending=False)
     dots = axis.transData.transform(rows[[side, "score"]].astype(float))
     taken: list[Bbox] = []
-    for model, *place in named[["model", side, "score"]].itertuples(index=False):
+    for model, x, y in named[["model", side, "score"]].itertuples(index=False):
         for right, up in product((True, False), (True, False)):
             text = axis.annotate(
-                label(model), place, (4 if right else -4, 2 if up else -2), textcoords="offset points", fontsize=6.5,
+                label(model), (x, y), (4 if right else -4, 2 if up else -2), textcoords="offset points", fontsize=6.5,
                 ha="left" if right else "right", va="bottom" if up else "top",
             )  # fmt: skip
             box = text.get_window_extent()

@@ -1,5 +1,7 @@
 """Self-supervision: held-out losses while it learns, and what a model gains by it on test students."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -39,7 +41,7 @@ def make(records: Records) -> Figure:
         layout="constrained",
     )  # fmt: skip
     datasets = [dataset for dataset in records.datasets if (curves["dataset"] == dataset).any()]
-    strokes = {dataset: DASHES[place % len(DASHES)] for place, dataset in enumerate(datasets)}
+    strokes: dict[str, Any] = {dataset: DASHES[place % len(DASHES)] for place, dataset in enumerate(datasets)}
     for objective in objectives:
         _losses(axes[objective], curves[curves["objective"] == objective], objective, strokes)
     _differences(axes["gains"], records, gains)
@@ -50,13 +52,14 @@ def make(records: Records) -> Figure:
     ]
     if len(datasets) > 1:
         key += [
-            Line2D([], [], color=GREY, linestyle=(0, stroke or None), label=name) for name, stroke in strokes.items()
+            Line2D([], [], color=GREY, linestyle=(0, stroke) if stroke else "-", label=name)
+            for name, stroke in strokes.items()
         ]
     legend(figure, *key, ncols=3)
     return figure
 
 
-def _losses(axis: Axes, curves: pd.DataFrame, objective: str, strokes: dict[str, tuple[float, ...] | str]) -> None:
+def _losses(axis: Axes, curves: pd.DataFrame, objective: str, strokes: dict[str, Any]) -> None:
     """Held-out loss over epochs: the mean over splits, thick, and each split, thin."""
     means = curves.groupby(["dataset", "recipe", "arm", "epoch"], as_index=False)["held_out"].mean()
     at = {"x": "epoch", "y": "held_out", "ax": axis} | ARM
@@ -88,7 +91,8 @@ def _gains(records: Records) -> pd.DataFrame:
     compared = records.comparisons[records.comparisons["question"] == "base"]
     gains = records.uses.merge(compared, on=["dataset", "model", "variant"]).merge(arms, on=["dataset", "recipe"])
     order = {"dataset": records.datasets, "model": records.models, "arm": list(ARMS)}
-    gains = gains.sort_values(list(order), key=lambda column: column.map(order[column.name].index), kind="stable")
+    places = pd.DataFrame({name: gains[name].map(all_of.index) for name, all_of in order.items()})
+    gains = gains.loc[places.sort_values(list(order), kind="stable").index]
     begins = (gains[["dataset", "model"]] != gains[["dataset", "model"]].shift()).any(axis=1)
     return gains.assign(place=np.arange(len(gains)) + GAP * (begins.cumsum() - 1))
 
@@ -106,16 +110,16 @@ def _differences(axis: Axes, records: Records, gains: pd.DataFrame) -> None:
         runs.append(pd.DataFrame({"difference": of, "place": gain["place"], "arm": gain["arm"]}))
     at = {"x": "difference", "y": "place", "ax": axis} | ARM
     axis.axvline(0, color=GREY, linewidth=0.9, zorder=1)
-    axis.hlines(gains["place"], gains["low"], gains["high"], colors=gains["arm"].map(ARM_COLORS), linewidth=1.4)
+    axis.hlines(gains["place"], gains["low"], gains["high"], colors=[*gains["arm"].map(ARM_COLORS)], linewidth=1.4)
     sns.scatterplot(pd.concat(runs), marker="|", s=25, linewidth=0.8, alpha=0.7, **at)
     sns.scatterplot(gains, s=36, **at, **MARKED)
-    rows = gains.groupby(["dataset", "model"], sort=False)
+    rows = gains.groupby(["dataset", "model"], sort=False, as_index=False)
     names = [
-        f"{label(model)}\n{dataset}\n{METRICS[records.metric(dataset)]}, n = {own['runs'].iloc[0]} runs"
-        + " each" * own["split"].any()
-        for (dataset, model), own in rows
+        f"{label(row['model'])}\n{row['dataset']}\n{METRICS[records.metric(row['dataset'])]}, n = {row['runs']} runs"
+        + (" each" if row["split"] else "")
+        for row in rows.agg({"runs": "first", "split": "max"}).to_dict("records")
     ]
-    axis.set_yticks(rows["place"].mean(), names)
+    axis.set_yticks(rows["place"].mean()["place"], names)
     axis.set_yticks(gains["place"], gains["split"], minor=True, fontsize=6)
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.tick_params(axis="y", which="minor", length=0, pad=2)
