@@ -58,7 +58,7 @@ def test_packages_against_their_pins() -> None:
     def installed(name: str) -> str:
         if name == "scipy":
             raise PackageNotFoundError
-        return here[name]
+        return here[name.replace("_", "-")]
 
     said = {fact.text: fact.stops for fact in packages(installed)}
     required = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]

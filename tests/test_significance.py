@@ -122,7 +122,7 @@ def test_significance_says_what_is_less_what(folders: list[Path], found: Records
     shown = table.rounded(frame).loc["toy0 (no text)"]
     assert shown.loc["MLP", "Difference"] == "-0.200 [-0.250, -0.150]"
     assert shown.loc["MLP", "Adjusted p"] == "< 0.001"
-    assert "$<$ 0.001" in table.latex(table.rounded(frame), "significance")
+    assert r"\ensuremath{<} 0.001" in table.latex(table.rounded(frame), "significance")
 
 
 def test_ranks_by_hand(found: Records) -> None:

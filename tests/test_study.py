@@ -21,7 +21,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from benchmarks.data import journal
 from benchmarks.jobs import outcome
-from benchmarks.training.study import RUNGS, UNPRUNED, Best, Course, search, tell_lost
+from benchmarks.training.study import RUNGS, UNPRUNED, Best, Course, save, search
 from sgn.errors import NotApplicableError
 from sgn.fit import DivergedError
 
@@ -115,9 +115,9 @@ def test_optuna_reads_a_journal_as_it_is_and_what_it_adds_goes(tmp_path: Path) -
     assert (study.best_trial.params, study.best_value) == (best.params, best.value)
     written = (tmp_path / "a").read_bytes()
     study.set_user_attr("note", "mine")
-    assert (tmp_path / "a").read_bytes() != written
+    assert b'"note"' in (tmp_path / "a").read_bytes()
     assert run(tmp_path / "a") == best
-    assert (tmp_path / "a").read_bytes() == written
+    assert b'"note"' not in (tmp_path / "a").read_bytes().removeprefix(written)
 
 
 def test_a_winning_digit_does_not_win(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_passing_failure_is_tried_again(tmp_path: Path) -> None:
     assert "failed" in {row["state"] for row in first.trials}
     (cause,) = set(first.lost)
     assert cause.startswith("RuntimeError: CUDA out of memory")
-    tell_lost(first.lost, tmp_path)
+    save({"0": first}, tmp_path)
     told = outcome.read(tmp_path)
     assert (told.status, told.needs) == ("ok", outcome.ANOTHER_RUN)
     assert told.reason.endswith(f"to what may pass, the first to {cause}")

@@ -223,6 +223,7 @@ SHARED = """import mmap, os, time
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells what processes share")
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "status"),
     [

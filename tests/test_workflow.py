@@ -21,6 +21,8 @@ from conftest import ROOT, copy_workflow, run
 
 from benchmarks.analysis.rows import DASH
 
+pytestmark = pytest.mark.slow
+
 NOBODY = "http://127.0.0.1:9"
 NEW_MODEL = '''"""A new model: logistic regression on the features."""
 from dataclasses import dataclass
@@ -223,7 +225,6 @@ BAD_ENDS = {  # the file that is spoilt, by what, and what is said
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "row", "said"), BAD_ENDS.values(), ids=BAD_ENDS)
 def test_what_fails_ends_the_workflow_after_all_outputs_are_there(
     finished: Path, kind: str, row: dict, said: str
