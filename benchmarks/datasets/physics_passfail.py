@@ -156,7 +156,7 @@ def _named(file: Path, people: int) -> np.ndarray:
     arcs = pd.Series(lines[head:], range(head + 1, len(lines) + 1), dtype=str).str.split(expand=True)
     if arcs.shape[1] not in (2, 3):
         raise RawFileError(f"{file}: an arc of {arcs.shape[1]} values below *Arcs; expected 2 or 3")
-    arcs = arcs.reindex(columns=range(3)).fillna({2: "1"}).set_axis(["from", "to", "value"], axis=1)
+    arcs = arcs.reindex(columns=range(3), fill_value="1").fillna({2: "1"}).set_axis(["from", "to", "value"], axis=1)
     for end in ("from", "to"):
         known = arcs[end].isin([str(i) for i in range(1, people + 1)])
         refuse(file, arcs[end], ~known, f"an ID of {PEOPLE}")

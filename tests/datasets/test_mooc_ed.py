@@ -74,7 +74,7 @@ def write(file: Path, rows: Iterable[list[str]]) -> None:
 
 
 def read(file: Path) -> list[list[str]]:
-    with file.open(encoding="utf-8") as opened:
+    with file.open(encoding="utf-8", newline="") as opened:
         return list(csv.reader(opened))
 
 

@@ -355,7 +355,7 @@ def test_bad_thread_files(tmp_path: Path) -> None:
         ("community", "Emory", "community is 'Emory'; expected one of College, GradSchool, CollegeMajors"),
         ("bot", "2", "bot is '2'; expected one of 0, 1"),
         ("parent_id", "77", "depth is .*, parent_id is 77; expected an earlier post"),
-        ("parent_id", "", "parent_id is -1; expected an earlier post"),
+        ("parent_id", "", "depth is 1, parent_id is -1; expected an earlier post"),
         ("thread_id", "11", "thread_id is 11; expected a thread's first post"),
         ("author_id", "-1", "author_id is '-1'; expected a whole number from 0 to .*, or nothing"),
         ("author_id", "nan", "author_id is 'nan'; expected a whole number"),
