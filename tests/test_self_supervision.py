@@ -149,6 +149,12 @@ def test_groups_have_a_gain_each(place: Path) -> None:
     plt.close(figure)
 
 
+def test_a_model_that_is_asked_for_no_more_has_no_gain(place: Path) -> None:
+    figure = load("benchmarks.figures.self_supervision").make(records.load([place], ["mlp"], CALL))
+    assert "no model was run with and without it" in [text.get_text() for axis in figure.axes for text in axis.texts]
+    plt.close(figure)
+
+
 def test_curves_without_variants(place: Path) -> None:
     pd.DataFrame(columns=COLUMNS["uses"]).to_parquet(place / "uses.parquet")
     found = records.load([place], MODELS, CALL)

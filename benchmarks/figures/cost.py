@@ -82,7 +82,7 @@ def _names(axis: Axes, rows: pd.DataFrame, side: str) -> None:
         for right, up in product((True, False), (True, False)):
             text = axis.annotate(
                 label(model), (x, y), (4 if right else -4, 2 if up else -2), textcoords="offset points", fontsize=6.5,
-                ha="left" if right else "right", va="bottom" if up else "top",
+                ha="left" if right else "right", va="bottom" if up else "top", color=COLORS.get(model, "black"),
             )  # fmt: skip
             box = text.get_window_extent()
             inside = axis.bbox.x0 <= box.x0 and box.x1 <= axis.bbox.x1

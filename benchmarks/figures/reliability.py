@@ -33,7 +33,7 @@ def make(records: Records) -> Figure:
     figure, axes = panels(len(datasets), 2.4, 2.7)
     for axis, dataset in zip(axes, datasets, strict=True):
         _panel(axis, records, dataset, bins[bins["dataset"] == dataset], tested[dataset])
-    legend(figure, title=textwrap.fill(left_out, 100))
+    legend(figure, title=textwrap.fill(left_out, 100, break_on_hyphens=False))
     return figure
 
 

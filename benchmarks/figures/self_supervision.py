@@ -1,6 +1,6 @@
 """Self-supervision: held-out losses while it learns, and what a model gains by it on test students."""
 
-from typing import Any
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +16,8 @@ from benchmarks.analysis.records import METRICS, Records
 from benchmarks.analysis.style import ARM_COLORS, ARM_MARKERS, ARMS, GREY, label
 from benchmarks.training.variants import BASE
 
-DASHES = ("", (3, 1.5), (1, 1), (4, 1, 1, 1))
+Dashes = tuple[float, ...]
+DASHES: tuple[Dashes, ...] = ((1, 0), (3, 1.5), (1, 1), (4, 1, 1, 1))
 """Strokes of datasets, in the order of the config."""
 GAP = 3
 """Between the lines of one dataset and model and those of the next, in lines."""
@@ -41,7 +42,7 @@ def make(records: Records) -> Figure:
         layout="constrained",
     )  # fmt: skip
     datasets = [dataset for dataset in records.datasets if (curves["dataset"] == dataset).any()]
-    strokes: dict[str, Any] = {dataset: DASHES[place % len(DASHES)] for place, dataset in enumerate(datasets)}
+    strokes = dict(zip(datasets, cycle(DASHES), strict=False))
     for objective in objectives:
         _losses(axes[objective], curves[curves["objective"] == objective], objective, strokes)
     _differences(axes["gains"], records, gains)
@@ -51,15 +52,12 @@ def make(records: Records) -> Figure:
         if (curves["arm"] == arm).any()
     ]
     if len(datasets) > 1:
-        key += [
-            Line2D([], [], color=GREY, linestyle=(0, stroke) if stroke else "-", label=name)
-            for name, stroke in strokes.items()
-        ]
+        key += [Line2D([], [], color=GREY, linestyle=(0, stroke), label=name) for name, stroke in strokes.items()]
     legend(figure, *key, ncols=3)
     return figure
 
 
-def _losses(axis: Axes, curves: pd.DataFrame, objective: str, strokes: dict[str, Any]) -> None:
+def _losses(axis: Axes, curves: pd.DataFrame, objective: str, strokes: dict[str, Dashes]) -> None:
     """Held-out loss over epochs: the mean over splits, thick, and each split, thin."""
     means = curves.groupby(["dataset", "recipe", "arm", "epoch"], as_index=False)["held_out"].mean()
     at = {"x": "epoch", "y": "held_out", "ax": axis} | ARM
@@ -90,9 +88,9 @@ def _gains(records: Records) -> pd.DataFrame:
     arms = records.pretraining[["dataset", "recipe", "arm"]].drop_duplicates()
     compared = records.comparisons[records.comparisons["question"] == "base"]
     gains = records.uses.merge(compared, on=["dataset", "model", "variant"]).merge(arms, on=["dataset", "recipe"])
-    order = {"dataset": records.datasets, "model": records.models, "arm": list(ARMS)}
-    places = pd.DataFrame({name: gains[name].map(all_of.index) for name, all_of in order.items()})
-    gains = gains.loc[places.sort_values(list(order), kind="stable").index]
+    gains = gains[gains["model"].isin(records.models)]
+    for name, order in (("arm", list(ARMS)), ("model", records.models), ("dataset", records.datasets)):
+        gains = gains.loc[gains[name].map(order.index).sort_values(kind="stable").index]
     begins = (gains[["dataset", "model"]] != gains[["dataset", "model"]].shift()).any(axis=1)
     return gains.assign(place=np.arange(len(gains)) + GAP * (begins.cumsum() - 1))
 
@@ -113,13 +111,12 @@ def _differences(axis: Axes, records: Records, gains: pd.DataFrame) -> None:
     axis.hlines(gains["place"], gains["low"], gains["high"], colors=[*gains["arm"].map(ARM_COLORS)], linewidth=1.4)
     sns.scatterplot(pd.concat(runs), marker="|", s=25, linewidth=0.8, alpha=0.7, **at)
     sns.scatterplot(gains, s=36, **at, **MARKED)
-    rows = gains.groupby(["dataset", "model"], sort=False, as_index=False)
+    rows = gains.groupby(["dataset", "model"], sort=False).agg({"place": "mean", "runs": "first", "split": "max"})
     names = [
-        f"{label(row['model'])}\n{row['dataset']}\n{METRICS[records.metric(row['dataset'])]}, n = {row['runs']} runs"
-        + (" each" if row["split"] else "")
-        for row in rows.agg({"runs": "first", "split": "max"}).to_dict("records")
+        f"{label(model)}\n{dataset}\n{METRICS[records.metric(dataset)]}, n = {runs} runs" + " each" * bool(split)
+        for (dataset, model), runs, split in rows[["runs", "split"]].itertuples(name=None)
     ]
-    axis.set_yticks(rows["place"].mean()["place"], names)
+    axis.set_yticks(rows["place"], names)
     axis.set_yticks(gains["place"], gains["split"], minor=True, fontsize=6)
     axis.xaxis.set_major_locator(MaxNLocator(5))
     axis.tick_params(axis="y", which="minor", length=0, pad=2)
