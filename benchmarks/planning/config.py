@@ -12,24 +12,22 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from benchmarks.jobs import source
 from benchmarks.jobs.typed import meant
+from benchmarks.planning import ablations
+from benchmarks.planning.allowed import mismatch, outside, unknown
 from benchmarks.planning.configfile import ConfigError as ConfigError
 from benchmarks.planning.configfile import unfit, unnamed
 from benchmarks.planning.entries import (
-    AGAINST,
     entry_of,
     module_of,
     options_of,
-    oracles_of,
     recipe_of,
     recipes_of,
     settings_of,
     single,
     trials_of,
     tuned,
-    variants_of,
 )
 from benchmarks.training.recipes import Recipe
-from benchmarks.training.variants import BASE, CONTROLS, LABELS, MADE_BY, TEXTS, expanded
 
 SCHEMA = source.ROOT / "config" / "schema.yaml"
 LABELED = "labeled"
@@ -113,17 +111,17 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
         yield from _module(key, module_of(config, model), root, needs, may_be_broken=True)
         for dataset in entry_of(config, model).get("datasets", []):
             if dataset not in config["datasets"]:
-                yield f"{key}.datasets: {_unknown(dataset, config['datasets'])}"
+                yield f"{key}.datasets: {unknown(dataset, config['datasets'])}"
         recipe = recipe_of(config, model)
         if recipe is not None and recipe not in recipes:
-            yield f"{key}.recipe = {_unknown(recipe, recipes)}"
+            yield f"{key}.recipe = {unknown(recipe, recipes)}"
         elif model in config["models"] and trials_of(config, model) < 1:
             yield f"trials = {config['trials']}; recipe {recipe!r} takes as many, and {model!r} needs one of its own"
         elif recipe and recipes[recipe].tuned_as:
             yield f"{key}.recipe = {recipe!r}: it is tuned as another; expected one with a search of its own"
     for name, own in recipes.items():
         if (other := own.tuned_as or name) not in recipes:
-            yield f"recipes.{name}.tuned_as = {_unknown(other, recipes)}"
+            yield f"recipes.{name}.tuned_as = {unknown(other, recipes)}"
         yield from _settings(f"recipes.{name}.set", "sgn.finetune", own.set, root)
         yield from _weights(f"recipes.{name}.weights", own.weights)
     sound = True  # whether what each dataset's file says can be asked for
@@ -135,10 +133,10 @@ def _inconsistencies(config: dict[str, Any], root: Path) -> Iterator[str]:
     for model in config["models"]:
         yield from _settings(f"models.{model}.set", module_of(config, model), settings_of(config, model), root)
     if sound:
-        yield from _ablations(config, root)
+        yield from ablations.check(config, root)
     for dataset in config["text_matters"]:
         if dataset not in single(config):
-            yield f"text_matters: {_unknown(dataset, single(config))}"
+            yield f"text_matters: {unknown(dataset, single(config))}"
     for kind in ("tables", "figures"):
         for name in [*config[kind], *config["timing"][kind]]:
             yield from _module(kind, f"benchmarks.{kind}.{name}", root, ["make"])
@@ -160,7 +158,7 @@ def _dataset(key: str, config: dict[str, Any], dataset: str, root: Path) -> Iter
     rows = [*config["controls"], *config["models"], *oracles]
     for model in entry.get("models", []):
         if model not in rows:
-            yield f"{key}.models: {_unknown(model, rows)}"
+            yield f"{key}.models: {unknown(model, rows)}"
     both = set(entry.get("seeds", [])) & set(config["selection_seeds"])
     if both:
         yield f"{key}.seeds, selection_seeds: {sorted(both)} stand in both; a seed that selects may not report"
@@ -170,7 +168,7 @@ def _timing(config: dict[str, Any], root: Path) -> Iterator[str]:
     """Suites that are timed, with the sizes that they have, and datasets whose rows' cost is measured."""
     for dataset in config["timing"]["cost"]:
         if dataset not in single(config):
-            yield f"timing.cost: {_unknown(dataset, single(config))}"
+            yield f"timing.cost: {unknown(dataset, single(config))}"
     for suite, sizes in config["timing"]["suites"].items():
         key, module = f"timing.suites.{suite}", f"benchmarks.speed.{suite}"
         missing = list(_module(key, module, root, ["groups", "cases"]))
@@ -189,10 +187,10 @@ def _options(key: str, make: str, given: dict[str, list[Any]], root: Path) -> It
     ranges |= {LABELED: (0.0, 1.0)}
     for name, values in given.items():
         if name not in options:
-            yield f"{key}: {_unknown(name, options, 'option')}"
+            yield f"{key}: {unknown(name, options, 'option')}"
             continue
         for value in values:
-            wrong = _mismatch(value, kinds.get(name, "")) or _outside(value, *ranges.get(name, (None, None)))
+            wrong = mismatch(value, kinds.get(name, "")) or outside(value, *ranges.get(name, (None, None)))
             if wrong:
                 yield f"{key}.{name} = {value!r}; expected {wrong}"
     for name, has_default in options.items():
@@ -208,26 +206,9 @@ def _splits(key: str, make: str, splits: list[Any], root: Path) -> Iterator[str]
     words = [f"0 to {n - 1}" if isinstance(n, int) else n for n in known] or ["whole numbers from 0"]
     for name in map(str, splits):
         if name not in known and not (name.isdecimal() and str(int(name)) == name and int(name) < folds):
-            yield f"{key}: {_unknown(name, words, 'split')}"
+            yield f"{key}: {unknown(name, words, 'split')}"
     if len({str(name) for name in splits}) < len(splits):
         yield f"{key}: {splits} name a split twice"
-
-
-def _mismatch(value: Any, kind: str) -> str:
-    """What is allowed where a value is not of the annotated kind, as far as this can be told; "" where it is."""
-    known: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "str": str, "bool": bool}
-    if choices := source.choices(kind):
-        fits = any(value == choice and type(value) is type(choice) for choice in choices)
-        return "" if fits else ", ".join(map(repr, choices))
-    fits = kind not in known or (isinstance(value, known[kind]) and (kind == "bool") == isinstance(value, bool))
-    return "" if fits else kind
-
-
-def _outside(value: Any, low: float | None, high: float | None) -> str:
-    """What is allowed where a number lies outside a range, either end of which may be open; "" where it is inside."""
-    if (low is None or value >= low) and (high is None or value <= high):
-        return ""
-    return f"a number from {low}" + ("" if high is None else f" to {high}")
 
 
 def _weights(key: str, name: str) -> Iterator[str]:
@@ -244,96 +225,9 @@ def _settings(key: str, module: str, settings: dict[str, Any], root: Path) -> It
         return
     for knob, value in settings.items():
         if knob not in kinds:
-            yield f"{key}: {_unknown(knob, kinds, 'knob')}"
-        elif wrong := _mismatch(value, kinds[knob]):
+            yield f"{key}: {unknown(knob, kinds, 'knob')}"
+        elif wrong := mismatch(value, kinds[knob]):
             yield f"{key}.{knob} = {value!r}; expected {wrong}"
-
-
-def _ablations(config: dict[str, Any], root: Path) -> Iterator[str]:
-    """Variants against their models' configs and the changes to a graph that there are."""
-    recipes = recipes_of(config)
-    edits = source.functions("benchmarks.training.edits", root)
-    choices: dict[str, Iterable[str]] = {
-        "graph": edits,
-        "text": TEXTS,
-        "labels": LABELS,
-        "recipe": recipes,
-    }
-    seen: set[tuple[str, str]] = set()
-    for table, group in config["ablations"].items():
-        for dataset in group.get("datasets", []):
-            if dataset not in single(config):
-                yield f"ablations.{table}.datasets: {_unknown(dataset, single(config))}"
-        for model, variants in group.items():
-            if model == "datasets":
-                continue
-            if model not in config["models"]:
-                yield f"ablations.{table}: {_unknown(model, config['models'])}"
-                continue
-            yield from unfit(f"ablations.{table}.{model}", variants.get("grid", {}))
-            try:
-                kinds = source.fields(module_of(config, model), "Config", root) | {"draws": "int"}
-            except source.SourceError as error:
-                yield f"ablations.{table}.{model}: {error}"
-                continue
-            known = [variants_of(config, dataset, model) for dataset in group.get("datasets", single(config))]
-            for variant, changes in expanded(variants).items():
-                where = f"ablations.{table}.{model}.{variant}"
-                if "/" in variant or variant == BASE or (model, variant) in seen:
-                    yield f"{where}: a variant's name has no '/', is not 'base', and stands once a model"
-                seen.add((model, variant))
-                yield from _control(where, variant, changes)
-                recipe = recipes.get(changes.get("recipe", recipe_of(config, model)) or "")
-                if changes.get("labels") == "permuted" and recipe and recipe.per_split:
-                    yield f"{where}: its states were fine-tuned on true labels; name a recipe that is frozen"
-                if "text" in changes:
-                    yield from _told(f"{where}.text", group.get("datasets", single(config)), config)
-                if "draws" in changes:
-                    yield from _draws(f"{where}.draws", changes["draws"], recipe, config["selection_seeds"])
-                alike = {
-                    v for v, other in known[0].items() if v != variant and other.get("draws") == changes.get("draws")
-                }
-                others = [] if variant in CONTROLS else sorted(alike.intersection(*known))
-                yield from _changes(where, changes, choices | {AGAINST: others}, kinds)
-
-
-def _changes(
-    where: str, changes: dict[str, Any], choices: dict[str, Iterable[str]], kinds: dict[str, str]
-) -> Iterator[str]:
-    """What a variant changes: keys with certain `choices`, and knobs of certain `kinds`."""
-    allowed = [*kinds, *choices]
-    if changes.keys() == {AGAINST}:
-        yield f"{where} = {changes}; expected something that it changes, too"
-    for key, value in changes.items():
-        if key not in allowed:
-            yield f"{where}: {_unknown(key, allowed, 'key')}"
-        elif key in choices:
-            if value not in choices[key]:
-                yield f"{where}.{key} = {_unknown(value, choices[key])}"
-        elif wrong := _mismatch(value, kinds[key]):
-            yield f"{where}.{key} = {value!r}; expected {wrong}"
-
-
-def _control(where: str, variant: str, changes: dict[str, Any]) -> Iterator[str]:
-    """A control has its name and no other, for tables and checks know it by that; so has a model that is told."""
-    for name, made_by in MADE_BY.items():
-        if all(changes.get(key) == value for key, value in made_by.items()) != (variant == name):
-            yield f"{where}: {made_by} makes the variant {name!r}, and nothing else has that name"
-
-
-def _told(key: str, datasets: Iterable[str], config: dict[str, Any]) -> Iterator[str]:
-    """What texts say is known of synthetic networks only."""
-    for dataset in datasets:
-        if dataset in config["datasets"] and not oracles_of(config, dataset):
-            yield f"{key}: what the texts of {dataset!r} say is not known; name `datasets` where it is"
-
-
-def _draws(key: str, draws: Any, recipe: Recipe | None, selecting: list[int]) -> Iterator[str]:
-    """Draws are seeds from 0, which may not select, with states that do not depend on the seed."""
-    if wrong := _mismatch(draws, "int") or _outside(draws, 1, min(selecting)):
-        yield f"{key} = {draws!r}; expected {wrong}"
-    if recipe and recipe.per_split:
-        yield f"{key} = {draws!r}; expected none with a recipe that has states for reporting seeds only"
 
 
 def _maker(key: str, name: str, root: Path) -> Iterator[str]:
@@ -365,7 +259,3 @@ def _module(key: str, name: str, root: Path, needs: Iterable[str], may_be_broken
         missing = [need for need in needs if not {*need.split(" or "), "*"} & defined]
         if missing:
             yield f"{key} = {name!r}: {file} does not define {', '.join(missing)}; expected {', '.join(needs)}"
-
-
-def _unknown(word: str, allowed: Iterable[str], what: str = "") -> str:
-    return f"unknown {what + ' ' if what else ''}{word!r}{meant(word, allowed)}; allowed: {', '.join(allowed)}"
